@@ -1,0 +1,99 @@
+# Overround. `make` lists what can be done; `make run` sets everything up and starts it.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+VENV := .venv
+BIN := $(VENV)/bin
+# Inside the environment, so that it goes when the environment goes; .venv may be a link.
+STAMP := $(VENV)/.overround-setup
+ASSETS := deploy/pages/static/vendor/ably.min.js
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+SOURCES := actors pipelines deploy tests
+DATA_DIR := $(or $(OVERROUND_DATA_DIR),.overround)
+# Where tests that need a broker, Ray or a browser are left out.
+FAST := not kafka and not ray and not browser and not slow
+# More for pytest: make test ARGS='-k ladder -x'
+ARGS ?=
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: setup ## Start the whole system on this machine
+	exec $(BIN)/overround run
+
+.PHONY: test
+test: setup lint types ## Check everything: lint, types, all tests
+	$(BIN)/python -m pytest $(ARGS)
+
+.PHONY: test-fast
+test-fast: setup ## Run the tests that need no broker, Ray or browser
+	$(BIN)/python -m pytest -m "$(FAST)" $(ARGS)
+
+.PHONY: lint
+lint: setup ## Check style and formatting
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+.PHONY: types
+types: setup ## Check types
+	$(BIN)/mypy
+
+.PHONY: bench
+bench: setup ## Measure the whole way of a bet on this machine
+	$(BIN)/overround bench
+
+.PHONY: bench-core
+bench-core: setup ## Measure the engine alone, without Kafka
+	$(BIN)/overround bench --core
+
+.PHONY: setup
+setup: $(STAMP) pages ## Create .venv and install what the lock file names
+
+$(STAMP): requirements/lock.txt pyproject.toml | $(BIN)/python
+	$(PIP) install --require-hashes -r requirements/lock.txt
+	$(PIP) install --no-deps --no-build-isolation --quiet -e .
+	touch $@
+
+$(BIN)/python:
+	@for python in python3.13 python3.12 python3.11 python3; do \
+	  if "$$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' \
+	    2>/dev/null; then \
+	    echo "creating $(VENV) with $$("$$python" --version)"; \
+	    exec "$$python" -m venv $(VENV); \
+	  fi; \
+	done; \
+	echo "Overround needs Python 3.11 or newer with the venv module: install it" \
+	  "(Debian, Ubuntu: apt-get install python3 python3-venv), then run make again" >&2; \
+	exit 1
+
+.PHONY: pages
+pages: $(ASSETS) ## Fetch the third-party scripts of the pages
+
+$(ASSETS): deploy/pages/package-lock.json deploy/pages/fetch_assets.py | $(STAMP)
+	$(BIN)/python deploy/pages/fetch_assets.py
+	touch $@
+
+.PHONY: lock
+lock: | $(BIN)/python ## Write requirements/lock.txt and the pages' lock file anew
+	$(BIN)/pip-compile --quiet --all-extras --strip-extras --generate-hashes --allow-unsafe \
+	  --no-header --no-annotate --no-emit-index-url --no-emit-trusted-host \
+	  --no-emit-find-links --no-emit-options --output-file requirements/lock.txt pyproject.toml
+	cd deploy/pages && npm install --package-lock-only --omit-lockfile-registry-resolved \
+	  --ignore-scripts --no-audit --no-fund --loglevel=error
+
+.PHONY: clean
+clean: ## Remove the local stack's data, and what checks leave behind
+	@if [ -e "$(DATA_DIR)/stack.json" ] && [ -x $(BIN)/python ] && ! $(BIN)/python -c \
+	  'import sys; from pathlib import Path; from deploy.local.lockfile import StackFile; \
+	  sys.exit(StackFile.read(Path(sys.argv[1])) is not None)' "$(DATA_DIR)"; then \
+	  echo "a stack runs in $(DATA_DIR): stop it first" >&2; exit 1; fi
+	rm -rf -- "$(DATA_DIR)" build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find $(SOURCES) -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: distclean
+distclean: clean ## Also remove .venv and the fetched scripts
+	rm -rf -- $(VENV) deploy/pages/static/vendor overround.egg-info

@@ -1,0 +1,1 @@
+"""Who runs: thin Ray shells over the classes of `pipelines`."""

@@ -1,0 +1,1 @@
+"""The pages of traders and bettors, and the third-party scripts that they use."""

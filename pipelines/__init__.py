@@ -1,0 +1,1 @@
+"""How data flows, as plain Python: messages, the shard's stages, loop, publisher, notifier."""

@@ -1,0 +1,1 @@
+"""What a market knows: ladder, books, settlement. Pure: no input or output of any kind."""

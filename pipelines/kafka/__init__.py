@@ -1,0 +1,1 @@
+"""Adapters that fill the log ports with confluent-kafka; nothing else imports it."""

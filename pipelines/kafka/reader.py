@@ -1,0 +1,201 @@
+"""Reads committed records of fixed partitions: the first hop of publisher, notifier and audit.
+
+The caller decides what was done with a record and commits the next offset itself. Partitions are
+assigned, not subscribed: the supervisor says who owns what, so there is no rebalance to survive.
+When Kafka goes away, `poll` returns nothing and reading goes on where it was once it is back.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from pipelines.errors import BrokerError
+
+__all__ = ["CommittedReader", "ReadRecord"]
+
+logger = logging.getLogger(__name__)
+
+COMMIT_TIMEOUT_S: Final = 5.0
+QUEUED_KIB_MAX: Final = 16_384
+NO_TIMESTAMP: Final = 0
+
+
+class ReadRecord(NamedTuple):
+    """One committed record; `timestamp_ms` is the producer's or the broker's, 0 without one."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp_ms: int
+    key: bytes | None
+    value: bytes | None
+
+
+class CommittedReader:
+    """A `read_committed` consumer of some partitions of some topics, used by one thread.
+
+    `assign` starts at the group's committed offsets, where there are none at the beginning.
+    """
+
+    def __init__(
+        self,
+        bootstrap_servers: str,
+        group_id: str,
+        topics: Sequence[str],
+        partitions: Sequence[int],
+    ) -> None:
+        self._group_id = group_id
+        self._assigned = [(topic, partition) for topic in topics for partition in partitions]
+        self._closed = False
+        self._last_error = ""
+        self._consumer = Consumer(
+            {
+                "bootstrap.servers": bootstrap_servers,
+                "group.id": group_id,
+                "isolation.level": "read_committed",
+                "enable.auto.commit": False,
+                "enable.auto.offset.store": False,
+                "auto.offset.reset": "earliest",
+                "fetch.queue.backoff.ms": 5,
+                "fetch.wait.max.ms": 5,
+                "fetch.error.backoff.ms": 100,
+                "queued.max.messages.kbytes": QUEUED_KIB_MAX,
+                "reconnect.backoff.max.ms": 1_000,
+                "allow.auto.create.topics": False,
+                "error_cb": self._on_error,
+            },
+            logger=logger,
+        )
+
+    def assign(self, beginning: bool = False) -> None:
+        """Start at the group's committed offsets, or at the beginning. Does not wait for Kafka."""
+        self._consumer.assign(
+            [
+                # A partition without an offset starts where its group committed last.
+                TopicPartition(topic, partition, 0)
+                if beginning
+                else TopicPartition(topic, partition)
+                for topic, partition in self._assigned
+            ]
+        )
+
+    def poll(self, records_max: int, timeout_s: float) -> list[ReadRecord]:
+        """Return the next records, in order within a partition; waits only for the first.
+
+        Empty while Kafka is away. Raises BrokerError where the client itself cannot go on.
+        """
+        first = self._consumer.poll(timeout_s)
+        if first is None:
+            return []
+        messages = [first]
+        if records_max > 1:
+            messages += self._consumer.consume(records_max - 1, 0)
+        return [record for message in messages if (record := self._record(message)) is not None]
+
+    def pause(self, topic: str) -> None:
+        """Return no more records of this topic until `resume`; Kafka keeps them."""
+        self._consumer.pause(self._of_topic(topic))
+
+    def resume(self, topic: str) -> None:
+        """Go on with a topic where it was paused."""
+        self._consumer.resume(self._of_topic(topic))
+
+    def commit(self, positions: Mapping[tuple[str, int], int]) -> None:
+        """Commit next offsets for the group and wait for Kafka's answer. Raises BrokerError."""
+        if not positions:
+            return
+        offsets = [TopicPartition(t, p, offset) for (t, p), offset in positions.items()]
+        try:
+            answers = self._consumer.commit(offsets=offsets, asynchronous=False)
+        except KafkaException as error:
+            raise BrokerError(f"commit of {self._group_id} failed: {error}") from error
+        for answer in answers or ():
+            if answer.error is not None:
+                raise BrokerError(f"commit of {self._group_id} was refused: {answer.error}")
+
+    def committed(self) -> dict[tuple[str, int], int]:
+        """Return the group's committed offsets; partitions without one are left out."""
+        wanted = [TopicPartition(topic, partition) for topic, partition in self._assigned]
+        try:
+            answers = self._consumer.committed(wanted, COMMIT_TIMEOUT_S)
+        except KafkaException as error:
+            raise BrokerError(f"offsets of {self._group_id} unknown: {error}") from error
+        return {(a.topic, a.partition): a.offset for a in answers if a.offset >= 0}
+
+    def ends(self) -> dict[tuple[str, int], int]:
+        """Return the offset after the last record of each partition, as Kafka says now."""
+        found = {}
+        for topic, partition in self._assigned:
+            try:
+                _, high = self._consumer.get_watermark_offsets(
+                    TopicPartition(topic, partition), COMMIT_TIMEOUT_S, cached=False
+                )
+            except KafkaException as error:
+                raise BrokerError(f"end of {topic}/{partition} unknown: {error}") from error
+            found[topic, partition] = high
+        return found
+
+    def known_ends(self) -> dict[tuple[str, int], int]:
+        """Return the ends as the last fetches saw them: no request; partitions unread are absent.
+
+        For gauges of lag; the end of a partition is that of its committed records.
+        """
+        found = {}
+        for topic, partition in self._assigned:
+            ends = self._consumer.get_watermark_offsets(
+                TopicPartition(topic, partition), cached=True
+            )
+            if ends is not None and ends[1] >= 0:
+                found[topic, partition] = ends[1]
+        return found
+
+    def positions(self) -> dict[tuple[str, int], int]:
+        """Return the next offset to be read of each partition that was read from."""
+        wanted = [TopicPartition(topic, partition) for topic, partition in self._assigned]
+        return {
+            (p.topic, p.partition): p.offset
+            for p in self._consumer.position(wanted)
+            if p.offset >= 0
+        }
+
+    def close(self) -> None:
+        """Release connections; safe to call twice."""
+        if not self._closed:
+            self._closed = True
+            self._consumer.close()
+
+    def _of_topic(self, topic: str) -> list[TopicPartition]:
+        return [TopicPartition(t, p) for t, p in self._assigned if t == topic]
+
+    def _record(self, message: Message) -> ReadRecord | None:
+        error = message.error()
+        if error is not None:
+            if error.fatal():
+                raise BrokerError(f"reader of {self._group_id} cannot go on: {error}")
+            self._on_error(error)
+            return None
+        topic, partition, offset = message.topic(), message.partition(), message.offset()
+        assert topic is not None
+        assert partition is not None
+        assert offset is not None
+        kind, timestamp_ms = message.timestamp()
+        return ReadRecord(
+            topic,
+            partition,
+            offset,
+            timestamp_ms if kind else NO_TIMESTAMP,
+            _bytes(message.key()),
+            _bytes(message.value()),
+        )
+
+    def _on_error(self, error: KafkaError) -> None:
+        # The client repeats the same complaint for as long as Kafka is away: say it once.
+        if error.name() != self._last_error:
+            self._last_error = error.name()
+            logger.warning("kafka reader group=%s error=%s", self._group_id, error)
+
+
+def _bytes(raw: bytes | str | None) -> bytes | None:
+    return raw.encode() if isinstance(raw, str) else raw

@@ -1,0 +1,246 @@
+"""A shard's way to Kafka: inputs in, journal and odds out, one transaction at a time.
+
+The transactional id belongs to the partition, so whoever fences last is the only writer. Positions
+are in the journal itself; consumer-group offsets are noted afterwards for lag tools alone (sending
+them inside the transaction costs tens of milliseconds at default settings).
+"""
+
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+    Producer,
+    TopicPartition,
+)
+
+from pipelines.errors import BrokerError, FencedError
+from pipelines.limits import RECORD_BYTES_MAX
+from pipelines.ports import Output, Record
+from pipelines.settings import Settings
+from pipelines.topics import BETS, EVENTS, JOURNAL
+
+__all__ = ["KafkaShardLog"]
+
+_EOF: Final = KafkaError._PARTITION_EOF  # noqa: SLF001 - librdkafka names its own codes so
+
+logger = logging.getLogger(__name__)
+
+#: Header that names the bettor on records without envelope, as Ably's Kafka rule writes it.
+CLIENT_ID_HEADER: Final = "x-ably-message-client-id"
+FENCE_TIMEOUT_S: Final = 30.0
+COMMIT_TIMEOUT_S: Final = 15.0
+COMMIT_TRIES_MAX: Final = 5
+JOURNAL_SILENCE_MAX_S: Final = 30.0
+NOTE_INTERVAL_S: Final = 1.0
+_FENCED_CODES: Final = frozenset(
+    {
+        KafkaError._FENCED,  # noqa: SLF001 - librdkafka names its own codes so
+        KafkaError.INVALID_PRODUCER_EPOCH,
+        KafkaError.PRODUCER_FENCED,
+    }
+)
+
+
+class KafkaShardLog:
+    """Port `ShardLog` on confluent-kafka."""
+
+    def __init__(self, settings: Settings, partition: int) -> None:
+        self._settings = settings
+        self._partition = partition
+        self._producer: Producer | None = None
+        self._consumer: Consumer | None = None
+        self._noted_s = 0.0
+        self._common: dict[str, Any] = {
+            "bootstrap.servers": settings.kafka_bootstrap_servers,
+            "client.id": f"{settings.application}-shard-{partition}",
+        }
+
+    def fence(self) -> None:
+        self._producer = Producer(
+            self._common
+            | {
+                "transactional.id": f"{self._settings.application}-{self._partition}",
+                "transaction.timeout.ms": self._settings.transaction_timeout_ms,
+                "message.timeout.ms": self._settings.transaction_timeout_ms,
+                "linger.ms": 2,
+                "batch.num.messages": 10_000,
+                "queue.buffering.max.messages": 1_000_000,
+                "message.max.bytes": 4 * RECORD_BYTES_MAX,
+                "retry.backoff.ms": 1,
+                "retry.backoff.max.ms": 20,
+            }
+        )
+        try:
+            self._producer.init_transactions(FENCE_TIMEOUT_S)
+        except KafkaException as error:
+            raise BrokerError(f"could not fence partition {self._partition}: {error}") from error
+
+    def journal(self) -> Iterator[bytes]:
+        """Yield the committed journal to its end; raises BrokerError if it falls silent before."""
+        consumer = Consumer(
+            self._common
+            | {
+                "group.id": f"{self._settings.application}-restore",
+                "enable.auto.commit": False,
+                "isolation.level": "read_committed",
+                "enable.partition.eof": True,
+                "fetch.queue.backoff.ms": 5,
+                "queued.min.messages": 50_000,
+            }
+        )
+        at = TopicPartition(JOURNAL, self._partition, OFFSET_BEGINNING)
+        try:
+            _, high = consumer.get_watermark_offsets(at, timeout=COMMIT_TIMEOUT_S)
+            consumer.assign([at])
+            heard_s = time.monotonic()
+            while True:
+                for message in consumer.consume(5_000, 0.2):
+                    error = message.error()
+                    if error is None:
+                        heard_s = time.monotonic()
+                        value = message.value()
+                        if value is not None:
+                            yield value
+                    elif error.code() == _EOF:
+                        # Control records count too: the end is the offset fetched after fencing.
+                        if (message.offset() or 0) >= high:
+                            return
+                    elif error.fatal():
+                        raise BrokerError(f"journal {self._partition}: {error}")
+                if time.monotonic() - heard_s > JOURNAL_SILENCE_MAX_S:
+                    raise BrokerError(f"journal of partition {self._partition} fell silent")
+        except KafkaException as error:
+            raise BrokerError(f"journal of partition {self._partition}: {error}") from error
+        finally:
+            consumer.close()
+
+    def assign(self, bets_next: int, events_next: int) -> None:
+        self._consumer = Consumer(
+            self._common
+            | {
+                "group.id": f"{self._settings.application}-shards",
+                "enable.auto.commit": False,
+                "enable.auto.offset.store": False,
+                "isolation.level": "read_committed",
+                "auto.offset.reset": "earliest",
+                "fetch.queue.backoff.ms": 5,
+                "queued.min.messages": 20_000,
+                "fetch.wait.max.ms": 50,
+            }
+        )
+        self._consumer.assign(
+            [
+                TopicPartition(BETS, self._partition, bets_next),
+                TopicPartition(EVENTS, self._partition, events_next),
+            ]
+        )
+
+    def poll(self, records_max: int, timeout_s: float) -> list[Record]:
+        consumer = self._consumer
+        assert consumer is not None, "assign comes before poll"
+        # One blocking call for the first record, then what is there: `consume` with a timeout
+        # would wait it out whenever fewer than asked for come, which is latency.
+        first = consumer.poll(timeout_s)
+        if first is None:
+            return []
+        messages = [first]
+        if records_max > 1:
+            messages += consumer.consume(records_max - 1, 0)
+        return [self._record(m) for m in messages if self._is_record(m)]
+
+    def _is_record(self, message: Message) -> bool:
+        error = message.error()
+        if error is None:
+            return True
+        if error.fatal():
+            raise BrokerError(f"partition {self._partition}: {error}")
+        logger.warning("partition=%d broker said: %s", self._partition, error)
+        return False
+
+    def _record(self, message: Message) -> Record:
+        headers = message.headers()
+        client_id = ""
+        if headers:
+            for header in headers:
+                if header[0] == CLIENT_ID_HEADER and isinstance(header[1], bytes):
+                    client_id = header[1].decode(errors="replace")
+        return Record(
+            message.topic() or "",
+            self._partition,
+            message.offset() or 0,
+            message.timestamp()[1],
+            message.key(),
+            message.value(),
+            client_id,
+        )
+
+    def commit(self, outputs: Sequence[Output], bets_next: int, events_next: int) -> None:
+        for attempt in range(1, COMMIT_TRIES_MAX + 1):
+            if self._try_commit(outputs):
+                self._note(bets_next, events_next)
+                return
+            logger.warning("partition=%d transaction aborted, try %d", self._partition, attempt)
+            time.sleep(0.05 * attempt)
+        raise BrokerError(f"partition {self._partition}: {COMMIT_TRIES_MAX} transactions aborted")
+
+    def _try_commit(self, outputs: Sequence[Output]) -> bool:
+        producer = self._producer
+        assert producer is not None, "fence comes before commit"
+        partition = self._partition
+        produce = producer.produce
+        try:
+            producer.begin_transaction()
+            for topic, key, value in outputs:
+                try:
+                    produce(topic, value, key, partition)
+                except BufferError:
+                    producer.poll(0.5)
+                    produce(topic, value, key, partition)
+            producer.commit_transaction(COMMIT_TIMEOUT_S)
+        except (KafkaException, BufferError) as error:
+            self._abort(error)
+            return False
+        return True
+
+    def _abort(self, error: Exception) -> None:
+        """End a failed transaction, or raise what ends this owner."""
+        kafka_error = error.args[0] if error.args else None
+        if isinstance(kafka_error, KafkaError):
+            if kafka_error.code() in _FENCED_CODES:
+                raise FencedError(f"partition {self._partition} has a newer owner") from error
+            if kafka_error.fatal():
+                raise BrokerError(f"partition {self._partition}: {kafka_error}") from error
+        assert self._producer is not None
+        try:
+            self._producer.abort_transaction(COMMIT_TIMEOUT_S)
+        except KafkaException as failed:
+            if failed.args[0].code() in _FENCED_CODES:
+                raise FencedError(f"partition {self._partition} has a newer owner") from failed
+            raise BrokerError(f"partition {self._partition}: {failed}") from failed
+
+    def _note(self, bets_next: int, events_next: int) -> None:
+        """Tell lag tools where this shard is; losing a note costs nothing."""
+        now_s = time.monotonic()
+        if self._consumer is None or now_s - self._noted_s < NOTE_INTERVAL_S:
+            return
+        self._noted_s = now_s
+        self._consumer.commit(
+            offsets=[
+                TopicPartition(BETS, self._partition, bets_next),
+                TopicPartition(EVENTS, self._partition, events_next),
+            ],
+            asynchronous=True,
+        )
+
+    def close(self) -> None:
+        if self._consumer is not None:
+            self._consumer.close()
+            self._consumer = None
+        self._producer = None

@@ -1,0 +1,55 @@
+"""Every bound of the engine, named in one place and checked against each other at import.
+
+Money is in minor units, odds in ten-thousandths, times in milliseconds, sizes in bytes.
+"""
+
+from typing import Final
+
+ODDS_ONE: Final = 10_000  # odds of 1.0000
+ODDS_MIN_E4: Final = 10_100  # 1.01, the lowest price of every ladder
+ODDS_MAX_E4: Final = 10_000_000  # 1000.0, the highest price of the classic ladder
+
+STAKE_MAX_MINOR: Final = 10**12
+MONEY_MAX_MINOR: Final = 2**62  # fits the 64-bit integers of JSON readers and of MessagePack
+
+ID_LENGTH_MAX: Final = 128  # as MTS bounds a ticket id
+NAME_LENGTH_MAX: Final = 256
+REASON_LENGTH_MAX: Final = 512
+
+RECORD_BYTES_MAX: Final = 262_144  # a larger record is dead-lettered unread
+DEAD_LETTER_VALUE_BYTES_MAX: Final = 65_536  # of a dead letter's value this much is kept
+ENVELOPE_MESSAGES_MAX: Final = 1_000
+NESTING_DEPTH_MAX: Final = 32
+
+SELECTIONS_PER_MARKET_MAX: Final = 256
+MARKETS_PER_EVENT_MAX: Final = 1_024
+EVENTS_PER_SHARD_MAX: Final = 65_536
+BETS_PER_MARKET_MAX: Final = 2_000_000
+ANSWERS_OUTSIDE_MARKETS_MAX: Final = 10_000  # refusals remembered per event for unknown markets
+ORPHAN_ANSWERS_MAX: Final = 100_000  # refusals remembered per shard for unknown events
+RETIRED_EVENTS_MAX: Final = 100_000
+
+BET_DELAY_MS_MAX: Final = 60_000
+TOLERANCE_E4_MAX: Final = ODDS_MAX_E4
+EVENT_RETENTION_MS: Final = 24 * 3_600_000  # a settled event is remembered this long
+
+SETTLE_CHUNK_BETS: Final = 5_000  # bets settled between two inputs of other markets
+TRANSACTION_RECORDS_MAX: Final = 4_000
+POLL_RECORDS_MAX: Final = 2_000
+QUERY_PAGE_BETS_MAX: Final = 5_000
+
+ABLY_CHANNELS_PER_BATCH_MAX: Final = 100
+ABLY_MESSAGES_PER_BATCH_MAX: Final = 1_000
+ABLY_BATCH_BYTES_MAX: Final = 2 * 1_048_576
+ABLY_MESSAGE_BYTES_MAX: Final = 65_536
+ABLY_MESSAGES_PER_CHANNEL_PER_SECOND: Final = 50
+ABLY_PUSHES_PER_BATCH_MAX: Final = 10_000
+
+if not (
+    ODDS_ONE < ODDS_MIN_E4 < ODDS_MAX_E4
+    and STAKE_MAX_MINOR * (ODDS_MAX_E4 // ODDS_ONE) < MONEY_MAX_MINOR
+    and DEAD_LETTER_VALUE_BYTES_MAX <= RECORD_BYTES_MAX <= ABLY_BATCH_BYTES_MAX
+    and POLL_RECORDS_MAX <= TRANSACTION_RECORDS_MAX
+    and ABLY_MESSAGES_PER_BATCH_MAX >= ABLY_CHANNELS_PER_BATCH_MAX
+):
+    raise AssertionError("the limits contradict each other")

@@ -1,0 +1,290 @@
+"""Topic `journal`: what was decided, in the order in which it was decided.
+
+A shard's state is the fold of these entries and nothing else. Each belongs to an event and mostly
+to a market, and is numbered in both without gaps (`event_seq`, `market_seq`, from 1; 0 where it
+belongs to none), so that a missing one shows.
+"""
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from pipelines.messages.operations import Market
+
+__all__ = [
+    "BetAccepted",
+    "BetCancelled",
+    "BetConfirmed",
+    "BetConflict",
+    "BetDeclined",
+    "BetEntry",
+    "BetPending",
+    "BetRejected",
+    "BetRepeated",
+    "BetSettled",
+    "BetUnsettled",
+    "CancelRejected",
+    "Entry",
+    "EntryBase",
+    "EventIsStarting",
+    "EventRetired",
+    "EventWasOpened",
+    "JournalRecord",
+    "MarketChanged",
+    "MarketResulted",
+    "MarketSettled",
+    "MarketUnsettled",
+    "MarketWasOpened",
+    "OddsSet",
+    "OperationRefused",
+    "RecordDeadLettered",
+    "RequestRefused",
+    "SelectionWasRemoved",
+]
+
+
+class EntryBase(Struct, frozen=True, gc=False, array_like=True):
+    """What every entry carries: whose it is and its number there."""
+
+    event_id: str
+    event_seq: int
+    market_id: str
+    market_seq: int
+
+
+class BetEntry(EntryBase, frozen=True, gc=False, array_like=True):
+    """The first answer to a bet, with the bet as it was asked for."""
+
+    client_id: str
+    bet_id: str
+    selection_id: int
+    stake_minor: int
+    asked_odds_e4: int
+    price_policy: str
+    tolerance_e4: int
+    market_version: int
+
+
+class BetAccepted(BetEntry, frozen=True, gc=False, array_like=True, tag=1):
+    """Taken at once, at `odds_e4` (0: pool). Posts the stake from the bettor to the market."""
+
+    odds_e4: int
+
+
+class BetPending(BetEntry, frozen=True, gc=False, array_like=True, tag=2):
+    """Held for the bet delay until `due_ms`, then checked again."""
+
+    due_ms: int
+
+
+class BetRejected(BetEntry, frozen=True, gc=False, array_like=True, tag=3):
+    """Refused, for good: the same id gets this answer again."""
+
+    code: str
+    reason: str
+
+
+class BetReference(EntryBase, frozen=True, gc=False, array_like=True):
+    """Something that happened to a bet that has had its first answer."""
+
+    client_id: str
+    bet_id: str
+
+
+class BetConfirmed(BetReference, frozen=True, gc=False, array_like=True, tag=4):
+    """A pending bet was taken, at `odds_e4`. Posts its stake as `BetAccepted` does."""
+
+    odds_e4: int
+
+
+class BetDeclined(BetReference, frozen=True, gc=False, array_like=True, tag=5):
+    """A pending bet was refused at the second check."""
+
+    code: str
+    reason: str
+
+
+class BetCancelled(BetReference, frozen=True, gc=False, array_like=True, tag=6):
+    """A pending bet was withdrawn by its bettor."""
+
+
+class CancelRejected(BetReference, frozen=True, gc=False, array_like=True, tag=7):
+    """A cancel came too late or names no bet."""
+
+    code: str
+    reason: str
+
+
+class BetRepeated(BetReference, frozen=True, gc=False, array_like=True, tag=8):
+    """The same bet came again: its present answer is sent again, nothing else happens."""
+
+    status: str
+    odds_e4: int
+    code: str
+
+
+class BetConflict(BetReference, frozen=True, gc=False, array_like=True, tag=9):
+    """Another body under the id of a known bet: refused, the known bet stands."""
+
+
+class RequestRefused(EntryBase, frozen=True, gc=False, array_like=True, tag=10):
+    """An unreadable request of a known bettor; answered by the transport's message id."""
+
+    client_id: str
+    message_id: str
+    code: str
+    reason: str
+
+
+class RecordDeadLettered(EntryBase, frozen=True, gc=False, array_like=True, tag=11):
+    """An input record could not be understood; it is kept in `dead-letters`."""
+
+    topic: str
+    offset: int
+    code: str
+    reason: str
+
+
+class EventWasOpened(EntryBase, frozen=True, gc=False, array_like=True, tag=20):
+    """An event exists from here on."""
+
+    name: str
+    event_type: str
+    start_ms: int
+    clock: str
+
+
+class EventIsStarting(EntryBase, frozen=True, gc=False, array_like=True, tag=21):
+    """The event's start time has come: its bettors are told."""
+
+    name: str
+
+
+class EventRetired(EntryBase, frozen=True, gc=False, array_like=True, tag=22):
+    """Long after its last settlement the event is forgotten."""
+
+
+class MarketWasOpened(EntryBase, frozen=True, array_like=True, tag=30):
+    """A market exists from here on, with version 1."""
+
+    market: Market
+
+
+class MarketChanged(EntryBase, frozen=True, gc=False, array_like=True, tag=31):
+    """Status, in-play flag or bet delay after the change, and the versions it leads to."""
+
+    status: str
+    in_play: bool
+    bet_delay_ms: int
+    version: int
+    material_version: int
+    reason: str
+
+
+class OddsSet(EntryBase, frozen=True, array_like=True, tag=32):
+    """New odds of a fixed book."""
+
+    prices: tuple[tuple[int, int], ...]
+
+
+class SelectionWasRemoved(EntryBase, frozen=True, gc=False, array_like=True, tag=33):
+    """A selection is withdrawn; entries that refund its bets follow."""
+
+    selection_id: int
+    version: int
+    reason: str
+
+
+class MarketResulted(EntryBase, frozen=True, array_like=True, tag=40):
+    """The result stands; its settlement follows. `dividends` of a pool a unit staked, in e4."""
+
+    settlement: int
+    winners: tuple[int, ...]
+    void: bool
+    dividends: tuple[tuple[int, int], ...]
+    reason: str
+
+
+class BetSettled(BetReference, frozen=True, gc=False, array_like=True, tag=41):
+    """A bet came out: `result` win, loss or void; posts `payout_minor` from market to bettor."""
+
+    settlement: int
+    result: str
+    payout_minor: int
+    reason: str
+
+
+class MarketSettled(EntryBase, frozen=True, array_like=True, tag=42):
+    """All bets are settled; `postings` (account, amount) move what is left to the house."""
+
+    settlement: int
+    bets: int
+    staked_minor: int
+    paid_minor: int
+    postings: tuple[tuple[str, int], ...]
+
+
+class BetUnsettled(BetReference, frozen=True, gc=False, array_like=True, tag=43):
+    """A settlement was rolled back for this bet: its payout is posted back."""
+
+    settlement: int
+    payout_minor: int
+
+
+class MarketUnsettled(EntryBase, frozen=True, array_like=True, tag=44):
+    """A result was rolled back; `postings` reverse those of its `MarketSettled`."""
+
+    settlement: int
+    postings: tuple[tuple[str, int], ...]
+    reason: str
+
+
+class OperationRefused(EntryBase, frozen=True, gc=False, array_like=True, tag=50):
+    """An operator's message was understood but cannot be done, or changes nothing."""
+
+    operation: str
+    code: str
+    reason: str
+
+
+Entry = (
+    BetAccepted
+    | BetPending
+    | BetRejected
+    | BetConfirmed
+    | BetDeclined
+    | BetCancelled
+    | CancelRejected
+    | BetRepeated
+    | BetConflict
+    | RequestRefused
+    | RecordDeadLettered
+    | EventWasOpened
+    | EventIsStarting
+    | EventRetired
+    | MarketWasOpened
+    | MarketChanged
+    | OddsSet
+    | SelectionWasRemoved
+    | MarketResulted
+    | BetSettled
+    | MarketSettled
+    | BetUnsettled
+    | MarketUnsettled
+    | OperationRefused
+)
+
+
+class JournalRecord(Struct, frozen=True, gc=False, array_like=True):
+    """One record of the journal: an entry, its number in the shard, its time, the positions.
+
+    `at_ms` is the engine time of the event's clock; `bets_next` and `events_next` are the offsets
+    at which the inputs go on once this record is committed.
+    """
+
+    v: Annotated[int, Meta(ge=1, le=1)]
+    shard_seq: int
+    at_ms: int
+    bets_next: int
+    events_next: int
+    entry: Entry

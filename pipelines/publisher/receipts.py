@@ -1,0 +1,183 @@
+"""Journal entries to receipts: the answers on a bettor's own channel `outbound:bets:<client>`.
+
+| entry          | message name    | data beside the common fields                    |
+|----------------|-----------------|--------------------------------------------------|
+| BetAccepted    | accepted        | selection_id, stake_minor, odds_e4               |
+| BetPending     | pending         | selection_id, stake_minor, odds_e4, due_ms       |
+| BetRejected    | rejected        | selection_id, stake_minor, odds_e4, code, reason |
+| BetConfirmed   | accepted        | odds_e4                                          |
+| BetDeclined    | rejected        | code, reason                                     |
+| BetCancelled   | cancelled       |                                                  |
+| CancelRejected | cancel_rejected | code, reason                                     |
+| BetRepeated    | (see below)     | repeated, odds_e4, code, reason, result          |
+| BetConflict    | conflict        | code, reason                                     |
+| RequestRefused | refused         | message_id, code, reason                         |
+| BetSettled     | settled         | result, payout_minor, settlement, reason         |
+| BetUnsettled   | unsettled       | payout_minor (taken back), settlement            |
+
+BetRepeated gives the bet's present answer again, with `repeated` true: accepted, pending,
+rejected, cancelled, or settled with its result.
+Common fields: bet_id, event_id, market_id, event_seq, at_ms, status (the message's name). The
+odds of `pending` and `rejected` are those that were asked for. Other entries are no receipts.
+The message id is `<event>:<event_seq>`; where an entry belongs to no event, its place in the
+journal, which is the same after a restart.
+"""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, Final
+
+from pipelines import channels
+from pipelines.codes import SENTENCES, Code
+from pipelines.messages import entries as e
+from pipelines.ports import Publication
+
+__all__ = ["NO_RECEIPT", "RECEIPTS", "receipt_of"]
+
+_Fields = dict[str, Any]
+
+#: Statuses of a bet after it came out, as `BetRepeated` has them, and their result.
+RESULTS: Final[Mapping[str, str]] = MappingProxyType(
+    {"won": "win", "lost": "loss", "void": "void", "voided": "void"}
+)
+
+#: Entries that are no answer to a bettor.
+NO_RECEIPT: Final = frozenset(
+    {
+        e.RecordDeadLettered,
+        e.EventWasOpened,
+        e.EventIsStarting,
+        e.EventRetired,
+        e.MarketWasOpened,
+        e.MarketChanged,
+        e.OddsSet,
+        e.SelectionWasRemoved,
+        e.MarketResulted,
+        e.MarketSettled,
+        e.MarketUnsettled,
+        e.OperationRefused,
+    }
+)
+
+
+def _sentence(code: str) -> str:
+    return SENTENCES[Code(code)] if code in SENTENCES else ""
+
+
+def _bet(entry: e.BetEntry, odds_e4: int) -> _Fields:
+    return {
+        "selection_id": entry.selection_id,
+        "stake_minor": entry.stake_minor,
+        "odds_e4": odds_e4,
+    }
+
+
+def _accepted(entry: e.BetAccepted) -> tuple[str, _Fields]:
+    return "accepted", _bet(entry, entry.odds_e4)
+
+
+def _pending(entry: e.BetPending) -> tuple[str, _Fields]:
+    return "pending", _bet(entry, entry.asked_odds_e4) | {"due_ms": entry.due_ms}
+
+
+def _rejected(entry: e.BetRejected) -> tuple[str, _Fields]:
+    return "rejected", _bet(entry, entry.asked_odds_e4) | _refusal(entry.code, entry.reason)
+
+
+def _confirmed(entry: e.BetConfirmed) -> tuple[str, _Fields]:
+    return "accepted", {"odds_e4": entry.odds_e4}
+
+
+def _declined(entry: e.BetDeclined) -> tuple[str, _Fields]:
+    return "rejected", _refusal(entry.code, entry.reason)
+
+
+def _cancelled(_entry: e.BetCancelled) -> tuple[str, _Fields]:
+    return "cancelled", {}
+
+
+def _cancel_rejected(entry: e.CancelRejected) -> tuple[str, _Fields]:
+    return "cancel_rejected", _refusal(entry.code, entry.reason)
+
+
+def _repeated(entry: e.BetRepeated) -> tuple[str, _Fields]:
+    fields: _Fields = {"repeated": True, "odds_e4": entry.odds_e4}
+    status = entry.status.lower()
+    if entry.code:
+        fields |= _refusal(entry.code, _sentence(entry.code))
+    if status in RESULTS:
+        return "settled", fields | {"result": RESULTS[status]}
+    return status, fields
+
+
+def _conflict(_entry: e.BetConflict) -> tuple[str, _Fields]:
+    code = Code.DUPLICATE_TRANSACTION
+    return "conflict", _refusal(code.value, SENTENCES[code])
+
+
+def _refused(entry: e.RequestRefused) -> tuple[str, _Fields]:
+    return "refused", {"message_id": entry.message_id} | _refusal(entry.code, entry.reason)
+
+
+def _settled(entry: e.BetSettled) -> tuple[str, _Fields]:
+    return "settled", {
+        "result": entry.result,
+        "payout_minor": entry.payout_minor,
+        "settlement": entry.settlement,
+        "reason": entry.reason,
+    }
+
+
+def _unsettled(entry: e.BetUnsettled) -> tuple[str, _Fields]:
+    return "unsettled", {"payout_minor": entry.payout_minor, "settlement": entry.settlement}
+
+
+def _refusal(code: str, reason: str) -> _Fields:
+    return {"code": code, "reason": reason or _sentence(code)}
+
+
+#: Name and own fields of the receipt of each entry that is one.
+RECEIPTS: Final[Mapping[type[e.EntryBase], Callable[[Any], tuple[str, _Fields]]]] = (
+    MappingProxyType(
+        {
+            e.BetAccepted: _accepted,
+            e.BetPending: _pending,
+            e.BetRejected: _rejected,
+            e.BetConfirmed: _confirmed,
+            e.BetDeclined: _declined,
+            e.BetCancelled: _cancelled,
+            e.CancelRejected: _cancel_rejected,
+            e.BetRepeated: _repeated,
+            e.BetConflict: _conflict,
+            e.RequestRefused: _refused,
+            e.BetSettled: _settled,
+            e.BetUnsettled: _unsettled,
+        }
+    )
+)
+
+
+def receipt_of(record: e.JournalRecord, partition: int) -> Publication | None:
+    """Return the receipt of a journal record, or None where it answers nobody."""
+    entry = record.entry
+    make = RECEIPTS.get(type(entry))
+    client_id = getattr(entry, "client_id", "")
+    if make is None or not client_id:
+        return None
+    name, own = make(entry)
+    common = {
+        "bet_id": getattr(entry, "bet_id", ""),
+        "event_id": entry.event_id,
+        "market_id": entry.market_id,
+        "event_seq": entry.event_seq,
+        "at_ms": record.at_ms,
+        "status": name,
+    }
+    return Publication(channels.bets_out(client_id), _id(record, partition), name, common | own)
+
+
+def _id(record: e.JournalRecord, partition: int) -> str:
+    entry = record.entry
+    if entry.event_seq > 0:
+        return f"{entry.event_id}:{entry.event_seq}"
+    return f"journal:{partition}:{record.shard_seq}"

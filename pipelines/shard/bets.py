@@ -1,0 +1,253 @@
+"""Stages 3 to 7 for a bet: dedupe, validate, risk, book, price; one answer each.
+
+Looks at the state and changes nothing. The order of the checks is that of betting.md section 3:
+cheap and certain ones first, so that the same bad request always gets the same code.
+"""
+
+from pipelines.codes import SENTENCES, Code
+from pipelines.limits import BETS_PER_MARKET_MAX
+from pipelines.messages import entries as e
+from pipelines.messages.requests import BetRequest
+from pipelines.shard.state import (
+    STATUS_NAMES,
+    Bet,
+    EventState,
+    MarketState,
+    ShardState,
+    Timer,
+)
+
+__all__ = [
+    "answer_again",
+    "answer_without_event",
+    "decide_bet",
+    "decide_due_bet",
+    "recheck",
+    "rejected",
+]
+
+REFUSING_STATUS = {
+    "SUSPENDED": Code.MARKET_SUSPENDED,
+    "INACTIVE": Code.MARKET_NOT_OPEN_FOR_BETTING,
+    "CLOSED": Code.MARKET_NOT_OPEN_FOR_BETTING,
+}
+
+
+def decide_bet(
+    shard: ShardState,
+    event: EventState | None,
+    key: str,
+    client_id: str,
+    bet: BetRequest,
+    at_ms: int,
+) -> e.Entry:
+    """Answer a readable bet of a known bettor."""
+    if event is None:
+        return answer_without_event(shard, key, client_id, bet)
+    # Stage 3, dedupe: the same id and body gets the same answer, another body a conflict.
+    bet_key = (client_id, bet.bet_id)
+    known = event.bets.get(bet_key)
+    if known is None and event.refusals:
+        known = event.refusals.get(bet_key)
+    if known is not None:
+        return answer_again(event, known, bet)
+    market = event.markets.get(bet.market_id)
+    code = _refusal(event, market, client_id, bet)
+    if code is not None:
+        return rejected(event, market, client_id, bet, code)
+    assert market is not None
+    # Stages 5 to 7, risk, book, price: may it be taken now, and at which odds?
+    odds = market.book.price(bet)
+    if isinstance(odds, Code):
+        return rejected(event, market, client_id, bet, odds)
+    if market.bet_delay_ms and market.in_play:
+        due_ms = at_ms + market.bet_delay_ms
+        return _pending(event, market, client_id, bet, due_ms)
+    # The hot path: written out, positionally, because calls and keywords are what costs here.
+    return e.BetAccepted(
+        key,
+        event.seq + 1,
+        bet.market_id,
+        market.seq + 1,
+        client_id,
+        bet.bet_id,
+        bet.selection_id,
+        bet.stake_minor,
+        bet.odds_e4,
+        bet.price_policy,
+        bet.tolerance_e4,
+        bet.market_version,
+        odds,
+    )
+
+
+def _refusal(
+    event: EventState, market: MarketState | None, client_id: str, bet: BetRequest
+) -> Code | None:
+    """Stage 4, validate: what is wrong with the bet before its price is looked at."""
+    if bet.client_id and bet.client_id != client_id:
+        return Code.PERMISSION_DENIED
+    if bet.event_id != event.event_id:
+        return Code.EVENT_KEY_MISMATCH
+    if market is None:
+        return Code.INVALID_MARKET_ID
+    code = recheck(market, bet.selection_id, bet.market_version)
+    if code is not None:
+        return code
+    definition = market.definition
+    if bet.stake_minor < definition.stake_min_minor:
+        return Code.INVALID_BET_SIZE
+    if bet.stake_minor > definition.stake_max_minor:
+        return Code.ABOVE_MAX_BET_AMOUNT
+    if len(market.bets) + len(market.pending) >= BETS_PER_MARKET_MAX:
+        return Code.TOO_MANY_BETS
+    return None
+
+
+def recheck(market: MarketState, selection_id: int, version: int) -> Code | None:
+    """Return why the market takes no bet on this selection now: also the second check in-play."""
+    if market.status != "OPEN":
+        return REFUSING_STATUS[market.status]
+    runner = market.selections.get(selection_id)
+    if runner is None:
+        return Code.INVALID_RUNNER
+    if runner != "ACTIVE":
+        return Code.RUNNER_REMOVED
+    # A bet older than the last material change did not see what everybody knows by now.
+    seen = market.material_version <= version <= market.version
+    if not seen and (version or market.book.needs_odds):
+        return Code.INVALID_MARKET_VERSION
+    return None
+
+
+def _pending(
+    event: EventState, market: MarketState, client_id: str, bet: BetRequest, due_ms: int
+) -> e.BetPending:
+    return e.BetPending(
+        event.event_id,
+        event.seq + 1,
+        bet.market_id,
+        market.seq + 1,
+        client_id,
+        bet.bet_id,
+        bet.selection_id,
+        bet.stake_minor,
+        bet.odds_e4,
+        bet.price_policy,
+        bet.tolerance_e4,
+        bet.market_version,
+        due_ms,
+    )
+
+
+def rejected(
+    event: EventState, market: MarketState | None, client_id: str, bet: BetRequest, code: Code
+) -> e.BetRejected:
+    """Return the refusal of a bet on a known event."""
+    return e.BetRejected(
+        event.event_id,
+        event.seq + 1,
+        bet.market_id,
+        market.seq + 1 if market is not None else 0,
+        client_id,
+        bet.bet_id,
+        bet.selection_id,
+        bet.stake_minor,
+        bet.odds_e4,
+        bet.price_policy,
+        bet.tolerance_e4,
+        bet.market_version,
+        code.value,
+        SENTENCES[code],
+    )
+
+
+def answer_without_event(
+    shard: ShardState, key: str, client_id: str, bet: BetRequest
+) -> e.BetRejected | e.BetRepeated | e.BetConflict:
+    """Refuse a bet on an event that is not here; the same bet gets the same refusal again."""
+    known = shard.orphans.get((key, client_id, bet.bet_id))
+    if known is not None:
+        return answer_again(None, known, bet, key)
+    code = Code.EVENT_RETIRED if key in shard.retired else Code.INVALID_EVENT_ID
+    if bet.client_id and bet.client_id != client_id:
+        code = Code.PERMISSION_DENIED
+    elif bet.event_id != key:
+        code = Code.EVENT_KEY_MISMATCH
+    return e.BetRejected(
+        key,
+        0,
+        bet.market_id,
+        0,
+        client_id,
+        bet.bet_id,
+        bet.selection_id,
+        bet.stake_minor,
+        bet.odds_e4,
+        bet.price_policy,
+        bet.tolerance_e4,
+        bet.market_version,
+        code.value,
+        SENTENCES[code],
+    )
+
+
+def answer_again(
+    event: EventState | None, known: Bet, bet: BetRequest, key: str = ""
+) -> e.BetRepeated | e.BetConflict:
+    """Answer a known bet id: the same body as before, another body as a conflict."""
+    if event is not None:
+        market = event.markets.get(known.market_id)
+        head = (
+            event.event_id,
+            event.seq + 1,
+            known.market_id,
+            market.seq + 1 if market is not None else 0,
+            known.client_id,
+            known.bet_id,
+        )
+    else:
+        head = (key, 0, known.market_id, 0, known.client_id, known.bet_id)
+    same = (
+        known.market_id == bet.market_id
+        and known.selection_id == bet.selection_id
+        and known.stake_minor == bet.stake_minor
+        and known.asked_odds_e4 == bet.odds_e4
+        and known.price_policy == bet.price_policy
+        and known.tolerance_e4 == bet.tolerance_e4
+        and known.market_version == bet.market_version
+    )
+    if not same:
+        return e.BetConflict(*head)
+    return e.BetRepeated(*head, STATUS_NAMES[known.status], known.odds_e4, known.code)
+
+
+def decide_due_bet(shard: ShardState, event: EventState, timer: Timer) -> e.Entry:
+    """Stage 7 again for a pending bet whose delay is over: is it still good?"""
+    bet = event.bets[(timer[4], timer[5])]
+    market = event.markets[bet.market_id]
+    head = (
+        event.event_id,
+        event.seq + 1,
+        bet.market_id,
+        market.seq + 1,
+        bet.client_id,
+        bet.bet_id,
+    )
+    outcome: int | Code | None = recheck(market, bet.selection_id, bet.market_version)
+    if outcome is None:
+        asked = BetRequest(
+            bet.bet_id,
+            event.event_id,
+            bet.market_id,
+            bet.selection_id,
+            bet.stake_minor,
+            bet.asked_odds_e4,
+            bet.price_policy,
+            bet.tolerance_e4,
+            bet.market_version,
+        )
+        outcome = market.book.price(asked)
+    if isinstance(outcome, Code):
+        return e.BetDeclined(*head, outcome.value, SENTENCES[outcome])
+    return e.BetConfirmed(*head, outcome)

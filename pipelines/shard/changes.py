@@ -1,0 +1,164 @@
+"""What the entries of events, markets and settlements change in the state; called by `evolve`."""
+
+from typing import Final
+
+from pipelines.books.engines import open_book
+from pipelines.limits import EVENT_RETENTION_MS, RETIRED_EVENTS_MAX
+from pipelines.messages import entries as e
+from pipelines.shard.clock import add_timer, heap_of, remove_timer
+from pipelines.shard.state import (
+    ACCEPTED,
+    LOST,
+    VOID,
+    WON,
+    EventState,
+    MarketState,
+    ShardState,
+)
+
+RESULTS: Final = {"win": WON, "loss": LOST, "void": VOID}
+
+
+def event_opened(
+    shard: ShardState, event: None, market: None, entry: e.EventWasOpened, at_ms: int
+) -> None:
+    """An event exists from here on; its start is a timer."""
+    feed = entry.clock == "feed"
+    opened = EventState(entry.event_id, entry.name, entry.event_type, entry.start_ms, feed)
+    opened.seq = entry.event_seq
+    if feed:
+        opened.now_ms = at_ms
+    shard.events[entry.event_id] = opened
+    if entry.start_ms > at_ms:
+        timer = (entry.start_ms, shard.shard_seq, "start", entry.event_id, "", "")
+        add_timer(heap_of(shard, opened, "start"), timer)
+
+
+def event_starting(
+    shard: ShardState, event: EventState, market: None, entry: e.EventIsStarting, at_ms: int
+) -> None:
+    """The start has come."""
+    remove_timer(heap_of(shard, event, "start"), "start", event.event_id, "", "")
+
+
+def event_retired(
+    shard: ShardState, event: EventState, market: None, entry: e.EventRetired, at_ms: int
+) -> None:
+    """The event is forgotten, its id remembered for a while."""
+    remove_timer(shard.timers, "retire", event.event_id, "", "")
+    del shard.events[event.event_id]
+    shard.retired[event.event_id] = None
+    if len(shard.retired) > RETIRED_EVENTS_MAX:
+        del shard.retired[next(iter(shard.retired))]
+
+
+def market_opened(
+    shard: ShardState, event: EventState, market: None, entry: e.MarketWasOpened, at_ms: int
+) -> None:
+    """A market exists, with an empty book."""
+    m = entry.market
+    event.markets[m.market_id] = MarketState(
+        m,
+        open_book(m),
+        {s.selection_id: "ACTIVE" for s in m.selections},
+        m.status,
+        m.in_play,
+        m.bet_delay_ms,
+        event_seq=entry.event_seq,
+        at_ms=at_ms,
+    )
+    remove_timer(shard.timers, "retire", event.event_id, "", "")
+
+
+def market_changed(
+    shard: ShardState, event: EventState, market: MarketState, entry: e.MarketChanged, at_ms: int
+) -> None:
+    """Status, in-play flag or bet delay are new."""
+    market.status = entry.status
+    market.in_play = entry.in_play
+    market.bet_delay_ms = entry.bet_delay_ms
+    market.version = entry.version
+    market.material_version = entry.material_version
+
+
+def odds_set(
+    shard: ShardState, event: EventState, market: MarketState, entry: e.OddsSet, at_ms: int
+) -> None:
+    """A fixed book has new odds."""
+    market.book.set_prices(entry.prices)
+
+
+def selection_removed(
+    shard: ShardState,
+    event: EventState,
+    market: MarketState,
+    entry: e.SelectionWasRemoved,
+    at_ms: int,
+) -> None:
+    """A selection is withdrawn."""
+    market.selections[entry.selection_id] = "REMOVED"
+    market.version = market.material_version = entry.version
+    market.book.remove(entry.selection_id)
+
+
+def resulted(
+    shard: ShardState, event: EventState, market: MarketState, entry: e.MarketResulted, at_ms: int
+) -> None:
+    """The result stands."""
+    market.status = "CLOSED"
+    market.version += 1
+    market.material_version = market.version
+    market.settlement = entry.settlement
+    market.winners = entry.winners
+    market.refund = entry.void
+    market.dividends = entry.dividends
+
+
+def bet_settled(
+    shard: ShardState, event: EventState, market: MarketState, entry: e.BetSettled, at_ms: int
+) -> None:
+    """A bet came out: its payout leaves the escrow."""
+    bet = event.bets[(entry.client_id, entry.bet_id)]
+    bet.status = RESULTS[entry.result]
+    bet.payout_minor = entry.payout_minor
+    bet.settlement = entry.settlement
+    market.escrow_minor -= entry.payout_minor
+    if not entry.settlement:
+        market.book.give_back(bet.selection_id, bet.stake_minor, bet.odds_e4)
+
+
+def market_settled(
+    shard: ShardState, event: EventState, market: MarketState, entry: e.MarketSettled, at_ms: int
+) -> None:
+    """What is left goes to the house; forgetting is a timer once all markets are settled."""
+    market.settled = True
+    market.postings = entry.postings
+    market.escrow_minor -= sum(amount for _, amount in entry.postings)
+    if all(m.settled for m in event.markets.values()):
+        due = shard.now_ms + EVENT_RETENTION_MS
+        remove_timer(shard.timers, "retire", event.event_id, "", "")
+        add_timer(shard.timers, (due, shard.shard_seq, "retire", event.event_id, "", ""))
+
+
+def bet_unsettled(
+    shard: ShardState, event: EventState, market: MarketState, entry: e.BetUnsettled, at_ms: int
+) -> None:
+    """A payout is taken back."""
+    bet = event.bets[(entry.client_id, entry.bet_id)]
+    bet.status, bet.payout_minor = ACCEPTED, 0
+    market.escrow_minor += entry.payout_minor
+
+
+def market_unsettled(
+    shard: ShardState, event: EventState, market: MarketState, entry: e.MarketUnsettled, at_ms: int
+) -> None:
+    """The result is gone."""
+    market.settled = False
+    market.refund = False
+    market.winners = ()
+    market.dividends = ()
+    market.postings = ()
+    market.version += 1
+    market.material_version = market.version
+    market.escrow_minor -= sum(amount for _, amount in entry.postings)
+    remove_timer(shard.timers, "retire", event.event_id, "", "")

@@ -1,0 +1,207 @@
+"""The only place where a shard's state changes: `evolve(state, record)`, live and in a restore.
+
+It trusts what it is given: entries are decisions that were made by `decide`, each applies to the
+state in which it was decided. A journal that does not fit raises JournalError.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from pipelines.errors import JournalError
+from pipelines.limits import (
+    ANSWERS_OUTSIDE_MARKETS_MAX,
+    ORPHAN_ANSWERS_MAX,
+)
+from pipelines.messages import entries as e
+from pipelines.shard import changes
+from pipelines.shard.clock import add_timer, heap_of, remove_timer
+from pipelines.shard.state import (
+    ACCEPTED,
+    CANCELLED,
+    PENDING,
+    REJECTED,
+    Bet,
+    EventState,
+    MarketState,
+    ShardState,
+)
+
+__all__ = ["evolve"]
+
+
+def evolve(shard: ShardState, record: e.JournalRecord) -> None:
+    """Apply one journal record. Raises JournalError where it does not follow on the state."""
+    shard_seq = record.shard_seq
+    if shard_seq != shard.shard_seq + 1:
+        raise JournalError(
+            f"journal of partition {shard.partition} goes from {shard.shard_seq} to {shard_seq}"
+        )
+    shard.shard_seq = shard_seq
+    shard.bets_next = record.bets_next
+    shard.events_next = record.events_next
+    entry = record.entry
+    at_ms = record.at_ms
+    kind = type(entry)
+    event = shard.events.get(entry.event_id)
+    if event is None or not event.feed_clock or kind is e.EventRetired:
+        if at_ms > shard.now_ms:
+            shard.now_ms = at_ms
+    elif at_ms > event.now_ms:
+        event.now_ms = at_ms
+    market = None
+    if event is not None:
+        if entry.event_seq != event.seq + 1:
+            raise JournalError(f"event {event.event_id}: {event.seq} then {entry.event_seq}")
+        event.seq = entry.event_seq
+        if entry.market_seq:
+            market = event.markets.get(entry.market_id)
+            if market is not None:
+                if entry.market_seq != market.seq + 1:
+                    raise JournalError(
+                        f"market {entry.market_id}: {market.seq} then {entry.market_seq}"
+                    )
+                market.seq = entry.market_seq
+                market.event_seq = entry.event_seq
+                market.at_ms = at_ms
+    _APPLY[kind](shard, event, market, entry, at_ms)
+
+
+def _bet(entry: e.BetEntry, status: int, odds_e4: int, at_ms: int) -> Bet:
+    return Bet(
+        entry.client_id,
+        entry.bet_id,
+        entry.market_id,
+        entry.selection_id,
+        entry.stake_minor,
+        entry.asked_odds_e4,
+        entry.price_policy,
+        entry.tolerance_e4,
+        entry.market_version,
+        status,
+        odds_e4,
+        at_ms,
+    )
+
+
+def _accepted(
+    shard: ShardState, event: EventState, market: MarketState, entry: e.BetAccepted, at_ms: int
+) -> None:
+    # Written out: this runs once for nearly every bet.
+    client_id, bet_id = entry.client_id, entry.bet_id
+    selection_id, stake_minor, odds_e4 = entry.selection_id, entry.stake_minor, entry.odds_e4
+    bet = Bet(
+        client_id,
+        bet_id,
+        market.definition.market_id,
+        selection_id,
+        stake_minor,
+        entry.asked_odds_e4,
+        entry.price_policy,
+        entry.tolerance_e4,
+        entry.market_version,
+        ACCEPTED,
+        odds_e4,
+        at_ms,
+    )
+    event.bets[(client_id, bet_id)] = bet
+    market.bets.append(bet)
+    market.escrow_minor += stake_minor
+    market.book.take(selection_id, stake_minor, odds_e4)
+
+
+def _take(market: MarketState, bet: Bet) -> None:
+    market.bets.append(bet)
+    market.escrow_minor += bet.stake_minor
+    market.book.take(bet.selection_id, bet.stake_minor, bet.odds_e4)
+
+
+def _pending(
+    shard: ShardState, event: EventState, market: MarketState, entry: e.BetPending, at_ms: int
+) -> None:
+    bet = _bet(entry, PENDING, 0, at_ms)
+    bet.due_ms = entry.due_ms
+    key = (bet.client_id, bet.bet_id)
+    event.bets[key] = bet
+    market.pending[key] = entry.due_ms
+    timer = (entry.due_ms, shard.shard_seq, "bet", event.event_id, bet.client_id, bet.bet_id)
+    add_timer(heap_of(shard, event, "bet"), timer)
+
+
+def _rejected(
+    shard: ShardState,
+    event: EventState | None,
+    market: MarketState | None,
+    entry: e.BetRejected,
+    at_ms: int,
+) -> None:
+    bet = _bet(entry, REJECTED, 0, at_ms)
+    bet.code = entry.code
+    if event is None:
+        shard.orphans[(entry.event_id, bet.client_id, bet.bet_id)] = bet
+        if len(shard.orphans) > ORPHAN_ANSWERS_MAX:
+            del shard.orphans[next(iter(shard.orphans))]
+        return
+    event.refusals[(bet.client_id, bet.bet_id)] = bet
+    if len(event.refusals) > ANSWERS_OUTSIDE_MARKETS_MAX:
+        del event.refusals[next(iter(event.refusals))]
+
+
+def _released(shard: ShardState, event: EventState, market: MarketState, entry: Any) -> Bet:
+    """Take a pending bet out of its wait."""
+    key = (entry.client_id, entry.bet_id)
+    del market.pending[key]
+    remove_timer(heap_of(shard, event, "bet"), "bet", event.event_id, *key)
+    return event.bets[key]
+
+
+def _confirmed(
+    shard: ShardState, event: EventState, market: MarketState, entry: e.BetConfirmed, at_ms: int
+) -> None:
+    bet = _released(shard, event, market, entry)
+    bet.status, bet.odds_e4, bet.at_ms = ACCEPTED, entry.odds_e4, at_ms
+    _take(market, bet)
+
+
+def _declined(
+    shard: ShardState, event: EventState, market: MarketState, entry: e.BetDeclined, at_ms: int
+) -> None:
+    bet = _released(shard, event, market, entry)
+    bet.status, bet.code = REJECTED, entry.code
+
+
+def _cancelled(
+    shard: ShardState, event: EventState, market: MarketState, entry: e.BetCancelled, at_ms: int
+) -> None:
+    _released(shard, event, market, entry).status = CANCELLED
+
+
+def _nothing(shard: ShardState, event: object, market: object, entry: object, at_ms: int) -> None:
+    """An answer that changes no book: its number and time are all it leaves."""
+
+
+_APPLY: Final[dict[type, Callable[..., None]]] = {
+    e.BetAccepted: _accepted,
+    e.BetPending: _pending,
+    e.BetRejected: _rejected,
+    e.BetConfirmed: _confirmed,
+    e.BetDeclined: _declined,
+    e.BetCancelled: _cancelled,
+    e.CancelRejected: _nothing,
+    e.BetRepeated: _nothing,
+    e.BetConflict: _nothing,
+    e.RequestRefused: _nothing,
+    e.RecordDeadLettered: _nothing,
+    e.EventWasOpened: changes.event_opened,
+    e.EventIsStarting: changes.event_starting,
+    e.EventRetired: changes.event_retired,
+    e.MarketWasOpened: changes.market_opened,
+    e.MarketChanged: changes.market_changed,
+    e.OddsSet: changes.odds_set,
+    e.SelectionWasRemoved: changes.selection_removed,
+    e.MarketResulted: changes.resulted,
+    e.BetSettled: changes.bet_settled,
+    e.MarketSettled: changes.market_settled,
+    e.BetUnsettled: changes.bet_unsettled,
+    e.MarketUnsettled: changes.market_unsettled,
+    e.OperationRefused: _nothing,
+}

@@ -1,0 +1,79 @@
+"""The state hash: the same for the same state, in every process, live or folded."""
+
+import hashlib
+from collections.abc import Iterator
+
+import msgspec
+
+from pipelines.shard.state import EventState, ShardState
+
+__all__ = ["state_hash"]
+
+_encode = msgspec.msgpack.Encoder().encode
+
+
+def state_hash(shard: ShardState) -> str:
+    """Return 32 hex digits over all that decisions depend on, positions included."""
+    digest = hashlib.blake2b(digest_size=16)
+    for part in _parts(shard):
+        digest.update(part)
+    return digest.hexdigest()
+
+
+def _parts(shard: ShardState) -> Iterator[bytes]:
+    yield _encode(
+        (
+            shard.partition,
+            shard.shard_seq,
+            shard.now_ms,
+            shard.bets_next,
+            shard.events_next,
+            sorted(shard.timers),
+            list(shard.retired),
+            [(key, bet) for key, bet in shard.orphans.items()],
+        )
+    )
+    for event in shard.events.values():
+        yield from _event_parts(event)
+
+
+def _event_parts(event: EventState) -> Iterator[bytes]:
+    yield _encode(
+        (
+            event.event_id,
+            event.name,
+            event.event_type,
+            event.start_ms,
+            event.feed_clock,
+            event.seq,
+            event.now_ms,
+            sorted(event.timers),
+            list(event.refusals.values()),
+        )
+    )
+    for market in event.markets.values():
+        yield _encode(
+            (
+                market.definition,
+                market.book.hashed(),
+                list(market.selections.items()),
+                market.status,
+                market.in_play,
+                market.bet_delay_ms,
+                market.seq,
+                market.event_seq,
+                market.at_ms,
+                market.version,
+                market.material_version,
+                market.settlement,
+                market.settled,
+                market.refund,
+                market.winners,
+                market.dividends,
+                market.escrow_minor,
+                market.postings,
+                list(market.pending.items()),
+            )
+        )
+    for bet in event.bets.values():
+        yield _encode(bet)

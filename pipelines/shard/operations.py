@@ -1,0 +1,229 @@
+"""Stages 2 to 8 for what operators and feeds say: each message is done, or refused with a code.
+
+Looks at the state and changes nothing; several entries are numbered in the order they will apply.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from msgspec import UNSET
+
+from pipelines.books.ladder import LADDERS
+from pipelines.codes import SENTENCES, Code
+from pipelines.limits import EVENTS_PER_SHARD_MAX, MARKETS_PER_EVENT_MAX
+from pipelines.messages import entries as e
+from pipelines.messages import operations as o
+from pipelines.shard.numbering import Numbers
+from pipelines.shard.settle import decide_result, decide_rollback, decide_void, refund_selection
+from pipelines.shard.state import EventState, MarketState, ShardState
+
+__all__ = ["decide_operation"]
+
+#: From which status an operator may lead a market to which; a result leads it to CLOSED as well.
+TRANSITIONS: dict[str, frozenset[str]] = {
+    "INACTIVE": frozenset({"INACTIVE", "OPEN", "SUSPENDED", "CLOSED"}),
+    "OPEN": frozenset({"INACTIVE", "OPEN", "SUSPENDED", "CLOSED"}),
+    "SUSPENDED": frozenset({"INACTIVE", "OPEN", "SUSPENDED", "CLOSED"}),
+    "CLOSED": frozenset({"CLOSED"}),
+}
+
+
+def decide_operation(
+    shard: ShardState, key: str, operation: o.Operation, at_ms: int
+) -> Iterator[e.Entry]:
+    """Yield the entries of one operation; at least one, a refusal where it cannot be done."""
+    kind = type(operation).__struct_config__.tag
+    name = str(kind)
+    if operation.event_id != key:
+        yield _refused(shard, key, "", name, Code.EVENT_KEY_MISMATCH)
+        return
+    event = shard.events.get(key)
+    if isinstance(operation, o.EventOpened):
+        yield _open_event(shard, event, operation)
+        return
+    if event is None:
+        code = Code.EVENT_RETIRED if key in shard.retired else Code.INVALID_EVENT_ID
+        yield _refused(shard, key, "", name, code)
+        return
+    if isinstance(operation, o.MarketOpened):
+        yield _open_market(event, operation)
+        return
+    market = event.markets.get(operation.market_id)
+    if market is None:
+        yield _refused(shard, key, "", name, Code.INVALID_MARKET_ID)
+        return
+    if isinstance(operation, o.MarketStatus):
+        yield _change_market(shard, event, market, operation)
+    elif isinstance(operation, o.Prices):
+        yield _set_prices(shard, event, market, operation)
+    elif isinstance(operation, o.SelectionRemoved):
+        yield from _remove_selection(shard, event, market, operation)
+    else:
+        numbers = Numbers(event, market)
+        if isinstance(operation, o.Result):
+            found: Any = decide_result(event, market, numbers, operation)
+        elif isinstance(operation, o.ResultRolledBack):
+            found = decide_rollback(market, numbers, operation.reason)
+        else:
+            found = decide_void(market, numbers, operation)
+        if isinstance(found, Code):
+            yield _refused(shard, key, operation.market_id, name, found)
+        else:
+            yield from found
+
+
+def _refused(
+    shard: ShardState, key: str, market_id: str, operation: str, code: Code, why: str = ""
+) -> e.OperationRefused:
+    event = shard.events.get(key)
+    market = event.markets.get(market_id) if event is not None else None
+    return e.OperationRefused(
+        key,
+        event.seq + 1 if event is not None else 0,
+        market_id,
+        market.seq + 1 if market is not None else 0,
+        operation,
+        code.value,
+        why or SENTENCES[code],
+    )
+
+
+def _open_event(
+    shard: ShardState, event: EventState | None, operation: o.EventOpened
+) -> e.EventWasOpened | e.OperationRefused:
+    if event is not None or operation.event_id in shard.retired:
+        same = event is not None and (
+            event.name == operation.name
+            and event.event_type == operation.event_type
+            and event.start_ms == operation.start_ms
+            and event.feed_clock == (operation.clock == "feed")
+        )
+        code = Code.UNCHANGED if same else Code.DUPLICATE_EVENT
+        return _refused(shard, operation.event_id, "", "event_opened", code)
+    if len(shard.events) >= EVENTS_PER_SHARD_MAX:
+        return _refused(shard, operation.event_id, "", "event_opened", Code.TOO_MANY_MARKETS)
+    return e.EventWasOpened(
+        operation.event_id,
+        1,
+        "",
+        0,
+        operation.name,
+        operation.event_type,
+        operation.start_ms,
+        operation.clock,
+    )
+
+
+def _open_market(
+    event: EventState, operation: o.MarketOpened
+) -> e.MarketWasOpened | e.OperationRefused:
+    market = operation.market
+    known = event.markets.get(market.market_id)
+    code, why = None, ""
+    if known is not None:
+        code = Code.UNCHANGED if known.definition == market else Code.DUPLICATE_MARKET
+    elif len(event.markets) >= MARKETS_PER_EVENT_MAX:
+        code = Code.TOO_MANY_MARKETS
+    elif len({s.selection_id for s in market.selections}) != len(market.selections):
+        code, why = Code.INVALID_RUNNER, "a selection id stands twice in the market"
+    elif market.number_of_winners > len(market.selections):
+        code, why = Code.INVALID_INPUT_DATA, "more winners than selections"
+    elif market.stake_min_minor > market.stake_max_minor:
+        code, why = Code.INVALID_BET_SIZE, "the smallest stake is above the largest"
+    else:
+        valid = LADDERS[market.ladder].valid
+        off = [s.odds_e4 for s in market.selections if s.odds_e4 and s.odds_e4 not in valid]
+        if off:
+            code, why = Code.INVALID_ODDS, f"odds {off[0]} are not on the ladder {market.ladder}"
+        elif market.engine == "pool" and any(s.odds_e4 for s in market.selections):
+            code, why = Code.INVALID_ODDS, "a pool opens without odds"
+    if code is not None:
+        seq = known.seq + 1 if known is not None else 0
+        return e.OperationRefused(
+            event.event_id,
+            event.seq + 1,
+            market.market_id,
+            seq,
+            "market_opened",
+            code.value,
+            why or SENTENCES[code],
+        )
+    return e.MarketWasOpened(event.event_id, event.seq + 1, market.market_id, 1, market)
+
+
+def _change_market(
+    shard: ShardState, event: EventState, market: MarketState, operation: o.MarketStatus
+) -> e.MarketChanged | e.OperationRefused:
+    status = market.status if operation.status is UNSET else operation.status
+    in_play = market.in_play if operation.in_play is UNSET else operation.in_play
+    delay = market.bet_delay_ms if operation.bet_delay_ms is UNSET else operation.bet_delay_ms
+    code = None
+    if market.settlement or status not in TRANSITIONS[market.status]:
+        code = Code.INVALID_STATUS
+    elif (status, in_play, delay) == (market.status, market.in_play, market.bet_delay_ms):
+        code = Code.UNCHANGED
+    if code is not None:
+        return _refused(shard, event.event_id, operation.market_id, "market_status", code)
+    material = operation.material
+    if material is UNSET:
+        material = in_play != market.in_play or market.status == "SUSPENDED"
+    version = market.version + 1
+    return e.MarketChanged(
+        event.event_id,
+        event.seq + 1,
+        operation.market_id,
+        market.seq + 1,
+        status,
+        in_play,
+        delay,
+        version,
+        version if material else market.material_version,
+        operation.reason,
+    )
+
+
+def _set_prices(
+    shard: ShardState, event: EventState, market: MarketState, operation: o.Prices
+) -> e.OddsSet | e.OperationRefused:
+    code, why = None, ""
+    valid = LADDERS[market.definition.ladder].valid
+    if not market.book.needs_odds:
+        code, why = Code.INVALID_ODDS, "a pool makes its own odds"
+    elif market.status == "CLOSED":
+        code = Code.MARKET_NOT_OPEN_FOR_BETTING
+    else:
+        for selection_id, odds_e4 in operation.prices:
+            runner = market.selections.get(selection_id)
+            if runner is None:
+                code, why = Code.INVALID_RUNNER, f"selection {selection_id} is not in the market"
+            elif runner != "ACTIVE" and odds_e4:
+                code, why = Code.RUNNER_REMOVED, f"selection {selection_id} is withdrawn"
+            elif odds_e4 and odds_e4 not in valid:
+                code, why = Code.INVALID_ODDS, f"odds {odds_e4} are not on the ladder"
+            else:
+                continue
+            break
+    if code is None and all(market.book.odds(s) == p for s, p in operation.prices):
+        code = Code.UNCHANGED
+    if code is not None:
+        return _refused(shard, event.event_id, operation.market_id, "prices", code, why)
+    return e.OddsSet(
+        event.event_id, event.seq + 1, operation.market_id, market.seq + 1, operation.prices
+    )
+
+
+def _remove_selection(
+    shard: ShardState, event: EventState, market: MarketState, operation: o.SelectionRemoved
+) -> Iterator[e.Entry]:
+    runner = market.selections.get(operation.selection_id)
+    code = None
+    if runner is None:
+        code = Code.INVALID_RUNNER
+    elif runner != "ACTIVE":
+        code = Code.UNCHANGED
+    elif market.settlement:
+        code = Code.ALREADY_SETTLED
+    if code is not None:
+        yield _refused(shard, event.event_id, operation.market_id, "selection_removed", code)
+        return
+    yield from refund_selection(market, Numbers(event, market), operation)

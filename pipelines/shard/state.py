@@ -1,0 +1,115 @@
+"""A shard's state: the fold of its journal. Only `evolve` changes it."""
+
+from typing import Final
+
+from msgspec import Struct
+
+from pipelines.books.book import Book
+from pipelines.messages.operations import Market as MarketDefinition
+
+__all__ = [
+    "ACCEPTED",
+    "CANCELLED",
+    "LOST",
+    "PENDING",
+    "REJECTED",
+    "STATUS_NAMES",
+    "VOID",
+    "WON",
+    "Bet",
+    "BetKey",
+    "EventState",
+    "MarketState",
+    "ShardState",
+    "Timer",
+]
+
+PENDING: Final = 0
+ACCEPTED: Final = 1
+REJECTED: Final = 2
+CANCELLED: Final = 3
+WON: Final = 4
+LOST: Final = 5
+VOID: Final = 6
+STATUS_NAMES: Final = ("pending", "accepted", "rejected", "cancelled", "won", "lost", "void")
+
+BetKey = tuple[str, str]  # client id, bet id
+
+#: (due in ms, order, kind, event id, client id, bet id); kind is bet, start or retire.
+Timer = tuple[int, int, str, str, str, str]
+
+
+class Bet(Struct, gc=False):
+    """One bet as asked for and as it stands. `settlement` is that of its last outcome."""
+
+    client_id: str
+    bet_id: str
+    market_id: str
+    selection_id: int
+    stake_minor: int
+    asked_odds_e4: int
+    price_policy: str
+    tolerance_e4: int
+    market_version: int
+    status: int
+    odds_e4: int
+    at_ms: int
+    payout_minor: int = 0
+    settlement: int = 0
+    due_ms: int = 0
+    code: str = ""
+
+
+class MarketState(Struct):
+    """One market: its definition, life and book; `bets` in the order in which they were taken."""
+
+    definition: MarketDefinition
+    book: Book
+    selections: dict[int, str]  # selection id -> ACTIVE, REMOVED
+    status: str
+    in_play: bool
+    bet_delay_ms: int
+    seq: int = 1
+    event_seq: int = 0  # of the market's last entry
+    at_ms: int = 0  # of the market's last entry
+    version: int = 1
+    material_version: int = 1
+    settlement: int = 0
+    settled: bool = False
+    refund: bool = False
+    winners: tuple[int, ...] = ()
+    dividends: tuple[tuple[int, int], ...] = ()
+    escrow_minor: int = 0
+    postings: tuple[tuple[str, int], ...] = ()
+    bets: list[Bet] = []
+    pending: dict[BetKey, int] = {}
+
+
+class EventState(Struct):
+    """One event: its markets and every bet id it has answered."""
+
+    event_id: str
+    name: str
+    event_type: str
+    start_ms: int
+    feed_clock: bool
+    seq: int = 1
+    now_ms: int = 0  # of a feed clock
+    markets: dict[str, MarketState] = {}
+    bets: dict[BetKey, Bet] = {}
+    refusals: dict[BetKey, Bet] = {}
+    timers: list[Timer] = []
+
+
+class ShardState(Struct):
+    """All books of one partition."""
+
+    partition: int
+    shard_seq: int = 0
+    now_ms: int = 0  # of the wall clock
+    bets_next: int = 0
+    events_next: int = 0
+    events: dict[str, EventState] = {}
+    orphans: dict[tuple[str, str, str], Bet] = {}
+    retired: dict[str, None] = {}
+    timers: list[Timer] = []

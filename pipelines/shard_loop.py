@@ -1,0 +1,238 @@
+"""The loop of one partition: fence, fold the journal, then read, decide, commit until stopped.
+
+1. Fence: whoever starts last is the only writer of the partition.
+2. Fold the committed journal: that is the state, and where the inputs go on.
+3. Read what is there, decide it, commit journal and odds in one transaction; when drained, let
+   time pass. A failed commit ends the loop, because the state in memory is then ahead of the
+   journal: a restart folds the journal anew.
+"""
+
+import logging
+import threading
+from collections.abc import Iterator, Sequence
+from typing import Final, Protocol
+
+from pipelines.errors import FencedError
+from pipelines.limits import QUERY_PAGE_BETS_MAX
+from pipelines.messages import entries as e
+from pipelines.ports import Clock, Record, ShardLog
+from pipelines.settings import Settings
+from pipelines.shard.clock import next_due_ms
+from pipelines.shard.engine import Drained, Engine, fold
+from pipelines.shard.hash import state_hash
+from pipelines.shard.state import ACCEPTED, LOST, PENDING, VOID, WON, Bet, ShardState
+from pipelines.topics import BETS
+
+__all__ = ["LoopMetrics", "SettledRow", "ShardLoop"]
+
+logger = logging.getLogger(__name__)
+
+IDLE_WAIT_S: Final = 0.05  # a waiting poll returns at once when a record comes
+RESULT_NAMES: Final = {WON: "win", LOST: "loss", VOID: "void"}
+
+#: client id, bet id, result, payout, stake (minor units).
+SettledRow = tuple[str, str, str, int, int]
+
+
+class LoopMetrics(Protocol):
+    """What the loop reports; `pipelines.metrics.ShardMetrics` counts it."""
+
+    def answers(self, counts: dict[str, int]) -> None: ...
+    def committed(
+        self, inputs: int, journal_records: int, odds_images: int, duration_s: float
+    ) -> None: ...
+    def bet_latencies(self, seconds: Sequence[float]) -> None: ...
+    def restored(self, seconds: float, entries: int) -> None: ...
+
+
+class ShardLoop:
+    """One partition's life. `run` blocks; the other methods may be called from other threads."""
+
+    def __init__(
+        self,
+        partition: int,
+        log: ShardLog,
+        clock: Clock,
+        settings: Settings,
+        metrics: LoopMetrics,
+    ) -> None:
+        self.partition = partition
+        self._log = log
+        self._clock = clock
+        self._settings = settings
+        self._metrics = metrics
+        self._stop = threading.Event()
+        self._lock = threading.Lock()  # held while the state changes; queries take it briefly
+        self._state = ShardState(partition)
+        self._phase = "starting"
+        self._restored_s = 0.0
+        self._progress_s = clock.monotonic_s()
+        self._transactions = 0
+        self._inputs = 0
+        self._bets = 0
+        self._open_bets = 0
+        self._last_error = ""
+
+    def run(self) -> None:
+        """Run until `stop`. Raises FencedError or BrokerError; the log is closed either way."""
+        try:
+            self._phase = "restoring"
+            engine = self._restore()
+            self._phase = "running"
+            while not self._stop.is_set():
+                self._round(engine)
+            self._phase = "stopped"
+        except FencedError as error:
+            self._phase, self._last_error = "fenced", error.message
+            raise
+        except Exception as error:
+            self._phase, self._last_error = "failed", str(error)
+            raise
+        finally:
+            self._log.close()
+
+    def stop(self) -> None:
+        """Ask the loop to end after the present transaction."""
+        self._stop.set()
+
+    def _restore(self) -> Engine:
+        began_s = self._clock.monotonic_s()
+        self._log.fence()
+        state = fold(self.partition, self._heartbeat(self._log.journal()))
+        with self._lock:
+            self._state = state
+        self._log.assign(state.bets_next, state.events_next)
+        self._restored_s = self._clock.monotonic_s() - began_s
+        self._open_bets = sum(
+            bet.status in (PENDING, ACCEPTED)
+            for event in state.events.values()
+            for bet in event.bets.values()
+        )
+        self._metrics.restored(self._restored_s, state.shard_seq)
+        logger.info(
+            "restored partition=%d entries=%d seconds=%.3f",
+            self.partition,
+            state.shard_seq,
+            self._restored_s,
+        )
+        return Engine(state)
+
+    def _heartbeat(self, values: Iterator[bytes]) -> Iterator[bytes]:
+        for count, value in enumerate(values):
+            if not count % 10_000:
+                self._progress_s = self._clock.monotonic_s()
+            yield value
+
+    def _round(self, engine: Engine) -> None:
+        """Read what is there, decide it, write it."""
+        wait_s = self._wait_s()
+        records = self._log.poll(self._settings.transaction_records_max, wait_s)
+        began_s = self._clock.monotonic_s()
+        self._progress_s = began_s
+        with self._lock:
+            for record in records:
+                engine.process(record)
+            if not records:
+                due = next_due_ms(self._state)
+                if due is not None and due <= (now := self._clock.time_ms()):
+                    engine.tick(now)
+            drained = engine.drain()
+        if drained.outputs:
+            self._log.commit(drained.outputs, drained.bets_next, drained.events_next)
+            self._report(records, drained, began_s)
+
+    def _wait_s(self) -> float:
+        """How long to wait for a record: until the next timer, at most the idle wait."""
+        due = next_due_ms(self._state)
+        if due is None:
+            return IDLE_WAIT_S
+        return min(max((due - self._clock.time_ms()) / 1_000, 0.0), IDLE_WAIT_S)
+
+    def _report(self, records: list[Record], drained: Drained, began_s: float) -> None:
+        self._transactions += 1
+        self._inputs += len(records)
+        now_ms = self._clock.time_ms()
+        latencies = [(now_ms - r.timestamp_ms) / 1_000 for r in records if r.topic == BETS]
+        self._bets += len(latencies)
+        counts: dict[str, int] = {}
+        for record in drained.journal_records:
+            name = _ANSWER_NAMES.get(type(record.entry))
+            if name is not None:
+                counts[name] = counts.get(name, 0) + 1
+        self._open_bets += counts.get("accepted", 0) + counts.get("pending", 0)
+        self._open_bets += counts.get("unsettled", 0)
+        for closed in ("settled", "declined", "cancelled"):
+            self._open_bets -= counts.get(closed, 0)
+        metrics = self._metrics
+        metrics.answers(counts)
+        metrics.bet_latencies(latencies)
+        metrics.committed(
+            len(records),
+            len(drained.journal_records),
+            drained.images,
+            self._clock.monotonic_s() - began_s,
+        )
+
+    def status(self) -> dict[str, object]:
+        """Return where the shard is, as plain values."""
+        state = self._state
+        return {
+            "partition": self.partition,
+            "state": self._phase,
+            "shard_seq": state.shard_seq,
+            "bets_next": state.bets_next,
+            "events_next": state.events_next,
+            "events": len(state.events),
+            "open_bets": self._open_bets,
+            "transactions": self._transactions,
+            "inputs": self._inputs,
+            "bets": self._bets,
+            "restored_s": round(self._restored_s, 3),
+            "last_progress_s": self._progress_s,
+            "last_error": self._last_error,
+        }
+
+    def state_hash(self) -> tuple[int, str]:
+        """Return the journal number reached and the hash of the state there."""
+        with self._lock:
+            return self._state.shard_seq, state_hash(self._state)
+
+    def bettors_of(self, event_id: str) -> list[str]:
+        """Return the ids of those with an open bet on the event, in order of their first."""
+        with self._lock:
+            event = self._state.events.get(event_id)
+            bets = () if event is None else event.bets.values()
+            return list(dict.fromkeys(b.client_id for b in bets if b.status in (PENDING, ACCEPTED)))
+
+    def settled_bets(
+        self, event_id: str, market_id: str, settlement: int, after: int, limit: int
+    ) -> tuple[list[SettledRow], int | None]:
+        """Return a page of a settlement's bets from index `after`, and where the next begins."""
+        with self._lock:
+            event = self._state.events.get(event_id)
+            market = event.markets.get(market_id) if event is not None else None
+            bets: list[Bet] = [] if market is None else market.bets
+            end = min(after + min(limit, QUERY_PAGE_BETS_MAX), len(bets))
+            rows = [
+                (b.client_id, b.bet_id, RESULT_NAMES[b.status], b.payout_minor, b.stake_minor)
+                for b in bets[after:end]
+                if b.settlement == settlement and b.status in RESULT_NAMES
+            ]
+            return rows, end if end < len(bets) else None
+
+
+_ANSWER_NAMES: Final = {
+    e.BetAccepted: "accepted",
+    e.BetPending: "pending",
+    e.BetRejected: "rejected",
+    e.BetConfirmed: "confirmed",
+    e.BetDeclined: "declined",
+    e.BetCancelled: "cancelled",
+    e.CancelRejected: "cancel_rejected",
+    e.BetRepeated: "repeated",
+    e.BetConflict: "conflict",
+    e.RequestRefused: "refused",
+    e.RecordDeadLettered: "dead_lettered",
+    e.BetSettled: "settled",
+    e.BetUnsettled: "unsettled",
+}
