@@ -11,7 +11,8 @@ STAMP := $(VENV)/.overround-setup
 ASSETS := deploy/pages/static/vendor/ably.min.js
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 SOURCES := actors pipelines deploy tests
-DATA_DIR := $(or $(OVERROUND_DATA_DIR),.overround)
+# Only the default folder is ever removed; one chosen by OVERROUND_DATA_DIR is its owner's.
+DATA_DIR := .overround
 # Where tests that need a broker, Ray or a browser are left out.
 FAST := not kafka and not ray and not browser and not slow
 # More for pytest: make test ARGS='-k ladder -x'
@@ -44,11 +45,11 @@ types: setup ## Check types
 
 .PHONY: bench
 bench: setup ## Measure the whole way of a bet on this machine
-	$(BIN)/overround bench
+	$(BIN)/python -m tests.bench.pipeline $(ARGS)
 
 .PHONY: bench-core
 bench-core: setup ## Measure the engine alone, without Kafka
-	$(BIN)/overround bench --core
+	$(BIN)/python -m tests.bench.core $(ARGS)
 
 .PHONY: setup
 setup: $(STAMP) pages ## Create .venv and install what the lock file names

@@ -5,9 +5,11 @@ read it to find the running parts > it is removed at the end, or found stale by 
 """
 
 import contextlib
+import fcntl
 import json
 import os
 import tempfile
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Final
@@ -67,26 +69,20 @@ class StackFile:
 
         Raises StackError when another live process has it, or the file cannot be written.
         """
-        other = StackFile.read(data_dir)
-        if other is not None and other.pid != info.pid:
-            raise StackError(
-                f"a stack runs already in {data_dir}, process {other.pid}: stop it with "
-                f"kill {other.pid}, or set OVERROUND_DATA_DIR to another folder"
-            )
+        path = StackFile.path(data_dir)
         try:
             started_s = psutil.Process(info.pid).create_time()
-            Path(data_dir).mkdir(parents=True, exist_ok=True)
-            descriptor, name = tempfile.mkstemp(prefix=f"{NAME}.", dir=data_dir)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with _exclusively(path.parent):
+                other = StackFile.read(data_dir)
+                if other is not None and other.pid != info.pid:
+                    raise StackError(
+                        f"a stack runs already in {data_dir}, process {other.pid}: stop it with "
+                        f"kill {other.pid}, or set OVERROUND_DATA_DIR to another folder"
+                    )
+                _replace(path, {**asdict(info), "process_started_s": started_s})
         except (OSError, psutil.Error) as error:
-            raise StackError(f"{StackFile.path(data_dir)} cannot be written: {error}") from error
-        try:
-            with os.fdopen(descriptor, "w") as stream:
-                json.dump({**asdict(info), "process_started_s": started_s}, stream, indent=2)
-            Path(name).replace(StackFile.path(data_dir))  # readers never see half a file
-        except OSError as error:
-            with contextlib.suppress(OSError):
-                Path(name).unlink()
-            raise StackError(f"{StackFile.path(data_dir)} cannot be written: {error}") from error
+            raise StackError(f"{path} cannot be written: {error}") from error
 
     @staticmethod
     def remove(data_dir: Path, pid: int | None = None) -> None:
@@ -104,6 +100,29 @@ def _content(path: Path) -> dict[str, object] | None:
     except (OSError, ValueError):
         return None
     return content if isinstance(content, dict) else None
+
+
+@contextlib.contextmanager
+def _exclusively(folder: Path) -> Iterator[None]:
+    """Of several starts at the same moment, one checks and writes at a time."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)  # gives the lock back
+
+
+def _replace(path: Path, content: dict[str, object]) -> None:
+    """Write the file so that readers see the old one or the new one, never a half."""
+    descriptor, name = tempfile.mkstemp(prefix=f"{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "w") as stream:
+            json.dump(content, stream, indent=2)
+        Path(name).replace(path)
+    except OSError:
+        Path(name).unlink(missing_ok=True)
+        raise
 
 
 def _runs(pid: int, started_s: float) -> bool:

@@ -23,8 +23,8 @@ logger = logging.getLogger(__name__)
 REQUEST_TIMEOUT_S: Final = 30.0
 VISIBLE_TIMEOUT_S: Final = 30.0
 WEEK_MS: Final = 7 * 24 * 3_600_000
-# A batch must hold the largest value with the key, the headers and the batch's own fields; the
-# journal's records carry whole images of markets, hence the room.
+# It bounds a batch, not a record: more than the 1,000,000 bytes that librdkafka's batches reach,
+# and enough for the largest record with its key, headers and the batch's own fields.
 MESSAGE_BYTES_MAX: Final = 4 * RECORD_BYTES_MAX
 
 

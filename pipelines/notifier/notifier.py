@@ -132,7 +132,8 @@ class Notifier:
         self._records = msgspec.msgpack.Decoder(JournalRecord)
         self._partitions: dict[int, _Partition] = {}
         self._committed: dict[int, int] = {}
-        self._committed_s = 0.0
+        self._committed_s = -COMMIT_INTERVAL_S
+        self._ends: dict[tuple[str, int], int] = {}
         self._last_error = ""
         self._progress_s = clock.monotonic_s()
 
@@ -164,7 +165,7 @@ class Notifier:
     def status(self) -> dict[str, object]:
         """What operators and gauges want to know; safe to call from another thread."""
         committed = dict(self._committed)
-        ends = self._reader.known_ends()
+        ends = dict(self._ends)
         partitions = list(self._partitions.values())
         return {
             "positions": {f"{JOURNAL}/{p}": offset for p, offset in committed.items()},
@@ -267,6 +268,8 @@ class Notifier:
         now_s = self._clock.monotonic_s()
         if now_s - self._committed_s < COMMIT_INTERVAL_S:
             return
+        # Kept for `status`: a reader belongs to its thread, other threads would block in it.
+        self._ends = self._reader.known_ends()
         moved = {
             partition: state.done
             for partition, state in self._partitions.items()

@@ -91,6 +91,7 @@ class Publisher:
         self._backoff = Backoff(randomness)
         self._committed: dict[tuple[str, int], int] = {}
         self._committed_s = 0.0
+        self._ends: dict[tuple[str, int], int] = {}
         self._paused = False
         self._counts = {"taken": 0, "refused": 0, "retried": 0, "unreadable": 0, "requests": 0}
         self._last_error = ""
@@ -124,7 +125,7 @@ class Publisher:
     def status(self) -> dict[str, object]:
         """What operators and gauges want to know; safe to call from another thread."""
         committed = dict(self._committed)
-        ends = self._reader.known_ends()
+        ends = dict(self._ends)
         return {
             "positions": {f"{t}/{p}": offset for (t, p), offset in committed.items()},
             "lag": {
@@ -242,6 +243,8 @@ class Publisher:
         now_s = self._clock.monotonic_s()
         if not idle and now_s - self._committed_s < COMMIT_INTERVAL_S:
             return
+        # Kept for `status`: a reader belongs to its thread, other threads would block in it.
+        self._ends = self._reader.known_ends()
         done = self._conflator.done()
         moved = {where: at for where, at in done.items() if self._committed.get(where) != at}
         if not moved:

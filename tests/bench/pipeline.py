@@ -113,9 +113,21 @@ class BetIds:
         return entry.bet_id if type(entry) is BetAccepted else None
 
 
+def open_events(bootstrap: str) -> None:
+    """Let the engine open the markets before the bets are there, then end it."""
+    ready, stop = mp.Event(), mp.Event()
+    process = mp.Process(target=run_engine, args=(bootstrap, ready, stop), daemon=True)
+    process.start()
+    assert ready.wait(60), "the engine did not open the events"
+    stop.set()
+    process.join(20)
+
+
 def throughput(bootstrap: str, target: Callable[..., None], count: int) -> float:
     """Return bets a second from the first to the last committed journal record."""
     fresh(bootstrap)
+    if target is run_engine:
+        open_events(bootstrap)
     ready, stop = mp.Event(), mp.Event()
     producer = Producer({"bootstrap.servers": bootstrap, "linger.ms": 20})
     for record in bets(count, EVENTS_OPEN, "pool"):
@@ -170,7 +182,7 @@ def latency(
     ready, stop = mp.Event(), mp.Event()
     process = mp.Process(target=target, args=(bootstrap, ready, stop), daemon=True)
     process.start()
-    ready.wait(60)
+    assert ready.wait(60), "the loop did not start"
     consumer = tail_of(bootstrap)
     consumer.consume(1, 1)
     sender = mp.Process(target=pace, args=(bootstrap, rate, seconds), daemon=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
 from deploy.local import java
 from deploy.local.broker import FAST_START, Broker
@@ -54,11 +54,24 @@ def _produce(address: str, value: bytes) -> None:
     assert producer.flush(20) == 0
 
 
+def _end(consumer: Consumer, partition: TopicPartition) -> int:
+    """End of the log, once the broker leads the partition again after a kill."""
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            return consumer.get_watermark_offsets(partition, timeout=10)[1]
+        except KafkaException as error:
+            leaderless = error.args[0].code() == KafkaError.NOT_LEADER_FOR_PARTITION
+            if not leaderless or time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+
+
 def _values(address: str) -> list[bytes]:
     consumer = Consumer({"bootstrap.servers": address, "group.id": "test"})
     partition = TopicPartition(BETS, 0, 0)
     try:
-        end = consumer.get_watermark_offsets(partition, timeout=10)[1]
+        end = _end(consumer, partition)
         consumer.assign([partition])
         records = consumer.consume(end, timeout=20)
         return [record.value() or b"" for record in records]
@@ -66,6 +79,7 @@ def _values(address: str) -> list[bytes]:
         consumer.close()
 
 
+@pytest.mark.slow
 def test_it_keeps_its_data_over_a_stop_and_a_kill_and_frees_its_ports(
     tmp_path: Path, free_ports: FreePorts
 ) -> None:

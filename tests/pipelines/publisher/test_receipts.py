@@ -1,0 +1,96 @@
+"""Every kind of journal entry either is a receipt or is known not to be one."""
+
+from typing import Any, get_args
+
+import msgspec
+import pytest
+
+from pipelines.codes import SENTENCES, Code
+from pipelines.messages import entries as e
+from pipelines.publisher.receipts import NO_RECEIPT, RECEIPTS, receipt_of
+
+HEAD: Any = ("race-1", 7, "win", 3)
+BET: Any = ("anna", "b-1", 11, 500, 30_000, "exact", 0, 2)
+NAMES = {
+    "accepted", "pending", "rejected", "cancelled", "cancel_rejected", "conflict", "refused",
+    "settled", "unsettled",
+}  # fmt: skip
+
+RECEIPT_ENTRIES: list[tuple[Any, str, dict[str, object]]] = [
+    (e.BetAccepted(*HEAD, *BET, 31_000), "accepted", {"odds_e4": 31_000, "stake_minor": 500}),
+    (e.BetPending(*HEAD, *BET, 99), "pending", {"odds_e4": 30_000, "due_ms": 99}),
+    (
+        e.BetRejected(*HEAD, *BET, "ODDS_CHANGED", ""),
+        "rejected",
+        {"code": "ODDS_CHANGED", "reason": SENTENCES[Code.ODDS_CHANGED]},
+    ),
+    (e.BetConfirmed(*HEAD, "anna", "b-1", 32_000), "accepted", {"odds_e4": 32_000}),
+    (e.BetDeclined(*HEAD, "anna", "b-1", "ODDS_CHANGED", "Why."), "rejected", {"reason": "Why."}),
+    (e.BetCancelled(*HEAD, "anna", "b-1"), "cancelled", {}),
+    (
+        e.CancelRejected(*HEAD, "anna", "b-1", "INVALID_BET_ID", "No."),
+        "cancel_rejected",
+        {"code": "INVALID_BET_ID"},
+    ),
+    (
+        e.BetRepeated(*HEAD, "anna", "b-1", "won", 30_000, ""),
+        "settled",
+        {"repeated": True, "result": "win"},
+    ),
+    (
+        e.BetRepeated(*HEAD, "anna", "b-1", "rejected", 0, "ODDS_CHANGED"),
+        "rejected",
+        {"code": "ODDS_CHANGED", "reason": SENTENCES[Code.ODDS_CHANGED]},
+    ),
+    (e.BetConflict(*HEAD, "anna", "b-1"), "conflict", {"code": "DUPLICATE_TRANSACTION"}),
+    (
+        e.RequestRefused(*HEAD, "anna", "m-1", "INVALID_INPUT_DATA", "Bad."),
+        "refused",
+        {"message_id": "m-1", "bet_id": ""},
+    ),
+    (
+        e.BetSettled(*HEAD, "anna", "b-1", 1, "win", 1_550, ""),
+        "settled",
+        {"result": "win", "payout_minor": 1_550},
+    ),
+    (e.BetUnsettled(*HEAD, "anna", "b-1", 1, 1_550), "unsettled", {"payout_minor": 1_550}),
+]
+
+
+def record(entry: Any) -> e.JournalRecord:
+    return e.JournalRecord(1, 42, 1_700, 5, 6, entry)
+
+
+def test_every_entry_has_its_place() -> None:
+    assert set(RECEIPTS) | NO_RECEIPT == set(get_args(e.Entry))
+    assert not set(RECEIPTS) & NO_RECEIPT
+    assert set(RECEIPTS) == {type(entry) for entry, _, _ in RECEIPT_ENTRIES}
+
+
+@pytest.mark.parametrize(("entry", "name", "fields"), RECEIPT_ENTRIES)
+def test_a_receipt_says_what_happened(entry: Any, name: str, fields: dict[str, object]) -> None:
+    publication = receipt_of(record(entry), 0)
+    assert publication is not None
+    assert publication.channel == "outbound:bets:anna"
+    assert publication.id == "race-1:7"
+    assert publication.name == name
+    assert name in NAMES
+    data = publication.data
+    assert isinstance(data, dict)
+    common = {"event_id": "race-1", "market_id": "win", "event_seq": 7, "at_ms": 1_700}
+    assert data.items() >= (common | {"status": name} | fields).items()
+    if "code" in data:
+        assert data["reason"]
+    assert msgspec.json.decode(msgspec.json.encode(data)) == data
+
+
+def test_an_answer_outside_events_is_named_by_its_place_in_the_journal() -> None:
+    first = e.RequestRefused("", 0, "", 0, "anna", "m-1", "INVALID_INPUT_DATA", "Bad.")
+    publication = receipt_of(record(first), 3)
+    assert publication is not None
+    assert publication.id == "journal:3:42"
+
+
+def test_what_answers_nobody_is_no_receipt() -> None:
+    assert receipt_of(record(e.OddsSet(*HEAD, ((1, 20_000),))), 0) is None
+    assert receipt_of(record(e.MarketSettled(*HEAD, 1, 2, 3, 4, ())), 0) is None
