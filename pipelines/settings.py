@@ -37,6 +37,7 @@ class Settings:
     edge_port: int = 8880
     ray_address: str = ""
     ray_dashboard_port: int = 8265
+    metrics_host: str = "127.0.0.1"  # 0.0.0.0 where Prometheus scrapes from another machine
     metrics_port: int = 9464
     partitions: int = 6
     replication_factor: int = 1

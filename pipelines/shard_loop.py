@@ -183,6 +183,7 @@ class ShardLoop:
             "bets_next": state.bets_next,
             "events_next": state.events_next,
             "events": len(state.events),
+            "markets": sum(len(event.markets) for event in tuple(state.events.values())),
             "open_bets": self._open_bets,
             "transactions": self._transactions,
             "inputs": self._inputs,
@@ -203,6 +204,15 @@ class ShardLoop:
             event = self._state.events.get(event_id)
             bets = () if event is None else event.bets.values()
             return list(dict.fromkeys(b.client_id for b in bets if b.status in (PENDING, ACCEPTED)))
+
+    def names(self, event_id: str, market_id: str) -> tuple[str, str]:
+        """Return the names of an event and a market, their ids where they have none."""
+        with self._lock:
+            event = self._state.events.get(event_id)
+            market = event.markets.get(market_id) if event is not None else None
+            event_name = event.name if event is not None else ""
+            market_name = market.definition.name if market is not None else ""
+        return event_name or event_id, market_name or market_id
 
     def settled_bets(
         self, event_id: str, market_id: str, settlement: int, after: int, limit: int

@@ -9,7 +9,7 @@ from pipelines.codes import SENTENCES, Code
 from pipelines.messages import entries as e
 from pipelines.publisher.receipts import NO_RECEIPT, RECEIPTS, receipt_of
 
-HEAD: Any = ("race-1", 7, "win", 3)
+HEAD = ("race-1", 7, "win", 3)
 BET: Any = ("anna", "b-1", 11, 500, 30_000, "exact", 0, 2)
 NAMES = {
     "accepted", "pending", "rejected", "cancelled", "cancel_rejected", "conflict", "refused",
