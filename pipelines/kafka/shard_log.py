@@ -57,6 +57,8 @@ class KafkaShardLog:
         self._producer: Producer | None = None
         self._consumer: Consumer | None = None
         self._noted_s = 0.0
+        #: Ends of the inputs as the last note saw them, for gauges of lag; other threads may read.
+        self.input_ends: dict[str, int] = {}
         self._common: dict[str, Any] = {
             "bootstrap.servers": settings.kafka_bootstrap_servers,
             "client.id": f"{settings.application}-shard-{partition}",
@@ -231,6 +233,7 @@ class KafkaShardLog:
         if self._consumer is None or now_s - self._noted_s < NOTE_INTERVAL_S:
             return
         self._noted_s = now_s
+        self.input_ends = self._cached_ends()
         self._consumer.commit(
             offsets=[
                 TopicPartition(BETS, self._partition, bets_next),
@@ -238,6 +241,17 @@ class KafkaShardLog:
             ],
             asynchronous=True,
         )
+
+    def _cached_ends(self) -> dict[str, int]:
+        assert self._consumer is not None
+        found = {}
+        for topic in (BETS, EVENTS):
+            ends = self._consumer.get_watermark_offsets(
+                TopicPartition(topic, self._partition), cached=True
+            )
+            if ends is not None and ends[1] >= 0:
+                found[topic] = ends[1]
+        return found
 
     def close(self) -> None:
         if self._consumer is not None:

@@ -10,6 +10,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from pipelines.messages.operations import Market
+from pipelines.messages.requests import PricePolicy
 
 __all__ = [
     "BetAccepted",
@@ -60,7 +61,7 @@ class BetEntry(EntryBase, frozen=True, gc=False, array_like=True):
     selection_id: int
     stake_minor: int
     asked_odds_e4: int
-    price_policy: str
+    price_policy: PricePolicy
     tolerance_e4: int
     market_version: int
 

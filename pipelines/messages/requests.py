@@ -1,6 +1,6 @@
 """Topic `bets`: what a bettor asks for. First hop of a bet's way through the engine."""
 
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Struct
 
@@ -11,13 +11,14 @@ from pipelines.limits import (
     TOLERANCE_E4_MAX,
 )
 
-__all__ = ["PRICE_POLICIES", "BetRequest", "CancelRequest", "Id", "Request"]
+__all__ = ["PRICE_POLICIES", "BetRequest", "CancelRequest", "Id", "PricePolicy", "Request"]
 
 Id = Annotated[str, Meta(min_length=1, max_length=ID_LENGTH_MAX)]
+PricePolicy = Literal["exact", "better", "any"]
 Count = Annotated[int, Meta(ge=0, le=2**53)]
 
 #: exact: the odds asked for or none; better: those or higher; any: whatever is offered.
-PRICE_POLICIES: Final = ("exact", "better", "any")
+PRICE_POLICIES: Final[tuple[PricePolicy, ...]] = ("exact", "better", "any")
 
 
 class BetRequest(Struct, frozen=True, gc=False, tag_field="type", tag="bet"):
@@ -33,7 +34,7 @@ class BetRequest(Struct, frozen=True, gc=False, tag_field="type", tag="bet"):
     selection_id: Annotated[int, Meta(ge=0, le=2**53)]
     stake_minor: Annotated[int, Meta(ge=1, le=STAKE_MAX_MINOR)]
     odds_e4: Annotated[int, Meta(ge=0, le=ODDS_MAX_E4)] = 0
-    price_policy: Annotated[str, Meta(pattern="^(exact|better|any)$")] = "exact"
+    price_policy: PricePolicy = "exact"
     tolerance_e4: Annotated[int, Meta(ge=0, le=TOLERANCE_E4_MAX)] = 0
     market_version: Count = 0
     client_id: str = ""  # informative; where present it must be the transport's identity

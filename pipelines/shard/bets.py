@@ -51,11 +51,24 @@ def decide_bet(
         known = event.refusals.get(bet_key)
     if known is not None:
         return answer_again(event, known, bet)
-    market = event.markets.get(bet.market_id)
-    code = _refusal(event, market, client_id, bet)
-    if code is not None:
-        return rejected(event, market, client_id, bet, code)
-    assert market is not None
+    market_id, selection_id, stake_minor = bet.market_id, bet.selection_id, bet.stake_minor
+    market = event.markets.get(market_id)
+    # Stage 4, validate. Nearly every bet passes this one test; `_refusal` says what is wrong with
+    # the others, and lets through the few that are good all the same.
+    if (
+        market is None
+        or market.status != "OPEN"
+        or market.selections.get(selection_id) != "ACTIVE"
+        or bet.market_version != market.version
+        or not market.stake_min_minor <= stake_minor <= market.stake_max_minor
+        or len(market.bets) >= BETS_PER_MARKET_MAX // 2
+        or bet.client_id
+        or bet.event_id != key
+    ):
+        code = _refusal(event, market, client_id, bet)
+        if code is not None:
+            return rejected(event, market, client_id, bet, code)
+        assert market is not None
     # Stages 5 to 7, risk, book, price: may it be taken now, and at which odds?
     odds = market.book.price(bet)
     if isinstance(odds, Code):
@@ -67,12 +80,12 @@ def decide_bet(
     return e.BetAccepted(
         key,
         event.seq + 1,
-        bet.market_id,
+        market_id,
         market.seq + 1,
         client_id,
         bet.bet_id,
-        bet.selection_id,
-        bet.stake_minor,
+        selection_id,
+        stake_minor,
         bet.odds_e4,
         bet.price_policy,
         bet.tolerance_e4,
@@ -94,10 +107,9 @@ def _refusal(
     code = recheck(market, bet.selection_id, bet.market_version)
     if code is not None:
         return code
-    definition = market.definition
-    if bet.stake_minor < definition.stake_min_minor:
+    if bet.stake_minor < market.stake_min_minor:
         return Code.INVALID_BET_SIZE
-    if bet.stake_minor > definition.stake_max_minor:
+    if bet.stake_minor > market.stake_max_minor:
         return Code.ABOVE_MAX_BET_AMOUNT
     if len(market.bets) + len(market.pending) >= BETS_PER_MARKET_MAX:
         return Code.TOO_MANY_BETS

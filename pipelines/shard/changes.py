@@ -64,6 +64,8 @@ def market_opened(
         m.status,
         m.in_play,
         m.bet_delay_ms,
+        m.stake_min_minor,
+        m.stake_max_minor,
         event_seq=entry.event_seq,
         at_ms=at_ms,
     )

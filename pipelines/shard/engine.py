@@ -268,11 +268,10 @@ class Engine:
         if not entry.market_seq:
             return
         kind = type(entry)
-        where = (entry.event_id, entry.market_id)
-        if kind in _UNSEEN or where in self._dirty:
+        if kind in _UNSEEN:
             return
-        if kind in _BETS_TAKEN:
-            market = state.events[entry.event_id].markets[entry.market_id]
-            if not market.book.moves_on_bets:
-                return
-        self._dirty[where] = None
+        where = (entry.event_id, entry.market_id)
+        if where not in self._dirty and (
+            kind not in _BETS_TAKEN or state.events[where[0]].markets[where[1]].book.moves_on_bets
+        ):
+            self._dirty[where] = None

@@ -50,18 +50,17 @@ def evolve(shard: ShardState, record: e.JournalRecord) -> None:
         event.now_ms = at_ms
     market = None
     if event is not None:
-        if entry.event_seq != event.seq + 1:
-            raise JournalError(f"event {event.event_id}: {event.seq} then {entry.event_seq}")
-        event.seq = entry.event_seq
-        if entry.market_seq:
+        event_seq, market_seq = entry.event_seq, entry.market_seq
+        if event_seq != event.seq + 1:
+            raise JournalError(f"event {event.event_id}: {event.seq} then {event_seq}")
+        event.seq = event_seq
+        if market_seq:
             market = event.markets.get(entry.market_id)
             if market is not None:
-                if entry.market_seq != market.seq + 1:
-                    raise JournalError(
-                        f"market {entry.market_id}: {market.seq} then {entry.market_seq}"
-                    )
-                market.seq = entry.market_seq
-                market.event_seq = entry.event_seq
+                if market_seq != market.seq + 1:
+                    raise JournalError(f"market {entry.market_id}: {market.seq} then {market_seq}")
+                market.seq = market_seq
+                market.event_seq = event_seq
                 market.at_ms = at_ms
     _APPLY[kind](shard, event, market, entry, at_ms)
 

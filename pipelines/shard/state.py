@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from pipelines.books.book import Book
 from pipelines.messages.operations import Market as MarketDefinition
+from pipelines.messages.requests import PricePolicy
 
 __all__ = [
     "ACCEPTED",
@@ -48,7 +49,7 @@ class Bet(Struct, gc=False):
     selection_id: int
     stake_minor: int
     asked_odds_e4: int
-    price_policy: str
+    price_policy: PricePolicy
     tolerance_e4: int
     market_version: int
     status: int
@@ -69,6 +70,8 @@ class MarketState(Struct):
     status: str
     in_play: bool
     bet_delay_ms: int
+    stake_min_minor: int  # as defined; here because every bet asks
+    stake_max_minor: int
     seq: int = 1
     event_seq: int = 0  # of the market's last entry
     at_ms: int = 0  # of the market's last entry

@@ -1,0 +1,54 @@
+"""Which actors there are for given settings, and how each is made."""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import ray
+
+from actors.book_shard import BookShard
+from actors.metrics import Metrics
+from actors.notifier import Notifier
+from actors.options import NOTIFIER, PUBLISHER, actor_options, metrics_name, shard_name
+from actors.publisher import Publisher
+from pipelines.settings import Settings
+
+__all__ = ["Role", "cast_of", "make", "version_of"]
+
+CODE_VERSION = "0.1.0"
+
+
+class Role(NamedTuple):
+    """One actor to be: its name, class and the arguments after name and version."""
+
+    name: str
+    actor: type
+    arguments: tuple[object, ...]
+    options: Mapping[str, object]
+
+
+def version_of(settings: Settings) -> str:
+    """Return what an actor's code and settings are, so that a redeploy replaces the others."""
+    shown = repr((CODE_VERSION, settings)).encode()
+    return f"{CODE_VERSION}+{hashlib.blake2b(shown, digest_size=6).hexdigest()}"
+
+
+def cast_of(settings: Settings, node_ids: list[str]) -> list[Role]:
+    """Return all actors but the supervisor: a shard a partition, and metrics on every node."""
+    roles = [
+        Role(shard_name(partition), BookShard, (settings, partition), {})
+        for partition in range(settings.partitions)
+    ]
+    roles.append(Role(PUBLISHER, Publisher, (settings,), {}))
+    roles.append(Role(NOTIFIER, Notifier, (settings,), {}))
+    for node_id in node_ids:
+        on_node = {"label_selector": {"ray.io/node-id": node_id}}
+        roles.append(Role(metrics_name(node_id), Metrics, (settings, node_id), on_node))
+    return roles
+
+
+def make(role: Role, version: str) -> Any:
+    """Create an actor, or get the one that has its name; return its handle."""
+    options = actor_options(role.name) | dict(role.options)
+    actor = ray.remote(**options)(role.actor)
+    return actor.remote(role.name, version, *role.arguments)

@@ -1,0 +1,92 @@
+"""Starts, watches and ends the actors from a driver that has joined Ray."""
+
+import time
+from typing import Any, Final
+
+import ray
+
+from actors.cast import version_of
+from actors.options import CALL_TIMEOUT_S, NAMESPACE, SUPERVISOR, actor_options, shard_name
+from actors.supervisor import Supervisor
+from pipelines.errors import StackError
+from pipelines.settings import Settings
+
+__all__ = ["down", "overview", "state_hashes", "up", "wait_ready"]
+
+STOP_TIMEOUT_S: Final = 10.0
+
+
+def up(settings: Settings) -> None:
+    """Start the supervisor, which starts the rest; replace one of other code or settings."""
+    version = version_of(settings)
+    try:
+        running = ray.get_actor(SUPERVISOR, namespace=NAMESPACE)
+        seen = ray.get(running.overview.remote(), timeout=CALL_TIMEOUT_S)
+        if seen["supervisor"]["version"] == version:
+            return
+        ray.kill(running, no_restart=True)
+        time.sleep(0.5)  # the name is freed a moment after the kill
+    except (ValueError, ray.exceptions.RayError):
+        pass  # none is there
+    supervisor = ray.remote(**actor_options(SUPERVISOR))(Supervisor)
+    supervisor.remote(SUPERVISOR, version, settings)
+
+
+def overview() -> dict[str, Any]:
+    """Return what the supervisor sees. Raises StackError where there is none."""
+    try:
+        supervisor = ray.get_actor(SUPERVISOR, namespace=NAMESPACE)
+        found: dict[str, Any] = ray.get(supervisor.overview.remote(), timeout=CALL_TIMEOUT_S)
+    except (ValueError, ray.exceptions.RayError) as error:
+        raise StackError(f"the supervisor does not answer: {error}") from error
+    return found
+
+
+def wait_ready(timeout_s: float) -> None:
+    """Wait until every actor runs. Raises StackError that names those that do not."""
+    deadline = time.monotonic() + timeout_s
+    while True:
+        waiting = ["supervisor"]
+        try:
+            actors = overview()["actors"]
+            waiting = [a["name"] for a in actors if not _runs(a["health"])]
+            if actors and not waiting:
+                return
+        except StackError:
+            pass  # still being made; the deadline bounds the wait
+        if time.monotonic() > deadline:
+            raise StackError(f"not ready after {timeout_s:.0f} s: {', '.join(waiting)}")
+        time.sleep(0.2)
+
+
+def _runs(health: dict[str, Any] | None) -> bool:
+    return (
+        health is not None
+        and health["state"] == "running"
+        and health["status"].get("state", "running") == "running"
+    )
+
+
+def state_hashes(partitions: int) -> dict[int, tuple[int, str]]:
+    """Return journal number and state hash of each shard that answers."""
+    found: dict[int, tuple[int, str]] = {}
+    for partition in range(partitions):
+        try:
+            shard = ray.get_actor(shard_name(partition), namespace=NAMESPACE)
+            number, state = ray.get(shard.state_hash.remote(), timeout=6 * CALL_TIMEOUT_S)
+        except (ValueError, ray.exceptions.RayError) as error:
+            raise StackError(f"shard {partition} does not answer: {error}") from error
+        found[partition] = (number, state)
+    return found
+
+
+def down() -> None:
+    """End all actors, loops first, so that what is decided is committed; bounded in time."""
+    try:
+        supervisor = ray.get_actor(SUPERVISOR, namespace=NAMESPACE)
+    except ValueError:
+        return
+    try:
+        ray.get(supervisor.stop_all.remote(STOP_TIMEOUT_S), timeout=3 * STOP_TIMEOUT_S)
+    finally:
+        ray.kill(supervisor, no_restart=True)

@@ -1,0 +1,64 @@
+"""Names, options, lifetimes and restart policy of all actors, in one place.
+
+All are detached (they outlive whoever started them), named, and restarted for ever: what they are
+lies in Kafka, so a restart is the same as a start. They take no CPU slot of Ray's; a shard takes
+one unit of the custom resource `shard`, which spreads shards over the nodes that offer it and lets
+the autoscaler see what is needed.
+"""
+
+from typing import Any, Final
+
+__all__ = [
+    "CALL_TIMEOUT_S",
+    "NAMESPACE",
+    "NOTIFIER",
+    "PUBLISHER",
+    "SUPERVISOR",
+    "actor_options",
+    "metrics_name",
+    "shard_name",
+]
+
+NAMESPACE: Final = "overround"
+SUPERVISOR: Final = "supervisor"
+PUBLISHER: Final = "publisher"
+NOTIFIER: Final = "notifier"
+CALL_TIMEOUT_S: Final = 5.0
+
+
+def shard_name(partition: int) -> str:
+    """Return the name of a partition's shard."""
+    return f"shard-{partition:03d}"
+
+
+def metrics_name(node_id: str) -> str:
+    """Return the name of a node's metrics actor."""
+    return f"metrics-{node_id[:8]}"
+
+
+def actor_options(name: str) -> dict[str, Any]:
+    """Return the options with which the actor of this name is made."""
+    options: dict[str, Any] = {
+        "name": name,
+        "namespace": NAMESPACE,
+        "lifetime": "detached",
+        "get_if_exists": True,
+        "num_cpus": 0,
+        "max_restarts": -1,
+        # Every method only looks; one that is asked twice gives the same answer.
+        "max_task_retries": 0,
+        "max_concurrency": 4,
+    }
+    if name.startswith("shard-"):
+        options |= {
+            "resources": {"shard": 1},
+            "scheduling_strategy": "SPREAD",
+            "enable_task_events": False,
+        }
+    if name in (PUBLISHER, NOTIFIER):
+        # Nodes with a way out to the edge, where the cluster has such; else any.
+        options |= {
+            "label_selector": {"overround-role": "edge"},
+            "fallback_strategy": [{"label_selector": {}}],
+        }
+    return options

@@ -1,0 +1,52 @@
+"""The notifier's way to the shards: Ray calls by name, each with a deadline."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import ray
+
+from actors.options import CALL_TIMEOUT_S, NAMESPACE, shard_name
+from pipelines.notifier.query import Page, SettledBet, ShardUnavailable
+
+__all__ = ["RayShardQuery"]
+
+
+class RayShardQuery:
+    """Port `ShardQuery` over Ray."""
+
+    def __init__(self) -> None:
+        self._handles: dict[int, Any] = {}
+
+    def _ask(self, partition: int, method: str, *arguments: object) -> Any:
+        try:
+            handle = self._handles.get(partition)
+            if handle is None:
+                handle = ray.get_actor(shard_name(partition), namespace=NAMESPACE)
+                self._handles[partition] = handle
+            return ray.get(getattr(handle, method).remote(*arguments), timeout=CALL_TIMEOUT_S)
+        except (ray.exceptions.RayError, ValueError) as error:
+            # A new shard may go by the same name; ask for it anew next time.
+            self._handles.pop(partition, None)
+            raise ShardUnavailable(f"shard {partition} did not answer: {error}") from error
+
+    def settled_bets(
+        self,
+        partition: int,
+        event_id: str,
+        market_id: str,
+        settlement: int,
+        after: int,
+        limit: int,
+    ) -> Page:
+        rows, following = self._ask(
+            partition, "settled_bets", event_id, market_id, settlement, after, limit
+        )
+        return Page([SettledBet(*row) for row in rows], following)
+
+    def bettors_of(self, partition: int, event_id: str) -> Sequence[str]:
+        found: list[str] = self._ask(partition, "bettors_of", event_id)
+        return found
+
+    def names(self, partition: int, event_id: str, market_id: str) -> tuple[str, str]:
+        event, market = self._ask(partition, "names", event_id, market_id)
+        return str(event), str(market)

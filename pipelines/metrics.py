@@ -1,0 +1,221 @@
+"""Prometheus metrics of each component, on a registry of its own; labels are partition and code."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from pipelines.notifier.notifier import NotifierMetrics
+from pipelines.publisher.publisher import PublisherMetrics
+from pipelines.topics import BETS, EVENTS
+
+__all__ = ["CountedNotifier", "CountedPublisher", "ShardMetrics", "render"]
+
+LATENCY_BUCKETS_S = (
+    0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.05, 0.075,
+    0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 10, 30,
+)  # fmt: skip
+
+
+#: What a shard's status tells of its size.
+HELD = {
+    "open_bets": "Bets that wait for their result.",
+    "open_markets": "Markets that the shard holds.",
+    "open_events": "Events that the shard holds.",
+}
+_STATUS_NAMES = {"open_markets": "markets", "open_events": "events"}
+
+
+def _reading(status: Callable[[], Mapping[str, object]], name: str) -> Callable[[], float]:
+    def read() -> float:
+        value = status().get(_STATUS_NAMES.get(name, name), 0)
+        return float(value) if isinstance(value, int) else 0.0
+
+    return read
+
+
+def _lag_reading(status: Callable[[], Mapping[str, object]], topic: str) -> Callable[[], float]:
+    def read() -> float:
+        lag = status().get("lag")
+        return float(lag.get(topic, 0)) if isinstance(lag, Mapping) else 0.0
+
+    return read
+
+
+def render(registry: CollectorRegistry) -> bytes:
+    """Return a registry as Prometheus reads it."""
+    return generate_latest(registry)
+
+
+class ShardMetrics:
+    """What a shard's loop reports. Children are bound once: the loop calls these often."""
+
+    def __init__(self, partition: int) -> None:
+        self.registry = CollectorRegistry()
+        labels = {"partition": str(partition)}
+        self._answers = Counter(
+            "overround_answers",
+            "Answers to bets and what came of them, by kind.",
+            ["partition", "answer"],
+            registry=self.registry,
+        )
+        self._partition = str(partition)
+        self._inputs = self._counter("overround_inputs", "Input records decided.", labels)
+        self._journal = self._counter(
+            "overround_journal_records", "Journal records committed.", labels
+        )
+        self._images = self._counter("overround_odds_images", "Odds images committed.", labels)
+        self._transactions = Histogram(
+            "overround_transaction_seconds",
+            "From the first decision of a transaction to its commit.",
+            ["partition"],
+            buckets=LATENCY_BUCKETS_S,
+            registry=self.registry,
+        ).labels(**labels)
+        self._latency = Histogram(
+            "overround_bet_latency_seconds",
+            "From a bet's append to Kafka to the commit of its answer and odds.",
+            ["partition"],
+            buckets=LATENCY_BUCKETS_S,
+            registry=self.registry,
+        ).labels(**labels)
+        self._restore = Gauge(
+            "overround_restore_seconds",
+            "How long the last restore took.",
+            ["partition"],
+            registry=self.registry,
+        ).labels(**labels)
+        self._restored = Gauge(
+            "overround_restored_entries",
+            "Journal entries folded by the last restore.",
+            ["partition"],
+            registry=self.registry,
+        ).labels(**labels)
+
+        self._labels = labels
+
+    def follow(self, status: Callable[[], Mapping[str, object]]) -> None:
+        """Show what the shard holds, and how far behind it is, as of each rendering."""
+        for name, text in HELD.items():
+            gauge = Gauge(f"overround_{name}", text, ["partition"], registry=self.registry)
+            gauge.labels(**self._labels).set_function(_reading(status, name))
+        for topic in (BETS, EVENTS):
+            gauge = Gauge(
+                f"overround_{topic}_lag",
+                f"Records of topic {topic} that wait to be decided.",
+                ["partition"],
+                registry=self.registry,
+            )
+            gauge.labels(**self._labels).set_function(_lag_reading(status, topic))
+
+    def _counter(self, name: str, text: str, labels: dict[str, str]) -> Counter:
+        return Counter(name, text, list(labels), registry=self.registry).labels(**labels)
+
+    def answers(self, counts: dict[str, int]) -> None:
+        """Count answers by kind."""
+        for name, count in counts.items():
+            self._answers.labels(self._partition, name).inc(count)
+
+    def committed(
+        self, inputs: int, journal_records: int, odds_images: int, duration_s: float
+    ) -> None:
+        """Count one committed transaction."""
+        self._inputs.inc(inputs)
+        self._journal.inc(journal_records)
+        self._images.inc(odds_images)
+        self._transactions.observe(duration_s)
+
+    def bet_latencies(self, seconds: Sequence[float]) -> None:
+        """Observe how long each bet of a transaction took."""
+        observe = self._latency.observe
+        for value in seconds:
+            observe(value)
+
+    def restored(self, seconds: float, entries: int) -> None:
+        """Note a finished restore."""
+        self._restore.set(seconds)
+        self._restored.set(entries)
+
+
+class CountedPublisher(PublisherMetrics):
+    """Counts what the publisher did."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._taken = Counter(
+            "overround_published", "Messages taken by the edge.", ["kind"], registry=self.registry
+        )
+        self._delay = Histogram(
+            "overround_publish_delay_seconds",
+            "From a record's append to Kafka to the edge's yes.",
+            ["kind"],
+            buckets=LATENCY_BUCKETS_S,
+            registry=self.registry,
+        )
+        self._refused = Counter(
+            "overround_publish_refused",
+            "Messages refused by the edge for good.",
+            ["kind", "code"],
+            registry=self.registry,
+        )
+        self._retried = Counter(
+            "overround_publish_retried", "Publishes to repeat.", ["code"], registry=self.registry
+        )
+        self._unreadable = Counter(
+            "overround_publish_unreadable",
+            "Records passed over.",
+            ["topic"],
+            registry=self.registry,
+        )
+
+    def taken(self, kind: str, delay_ms: int) -> None:
+        self._taken.labels(kind).inc()
+        self._delay.labels(kind).observe(delay_ms / 1_000)
+
+    def refused(self, kind: str, code: int) -> None:
+        self._refused.labels(kind, str(code)).inc()
+
+    def retried(self, code: int) -> None:
+        self._retried.labels(str(code)).inc()
+
+    def unreadable(self, topic: str) -> None:
+        self._unreadable.labels(topic).inc()
+
+
+class CountedNotifier(NotifierMetrics):
+    """Counts what the notifier did."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._pushes = Counter(
+            "overround_pushes",
+            "Pushes by kind and what became of them.",
+            ["kind", "outcome"],
+            registry=self.registry,
+        )
+        self._passed = Counter(
+            "overround_notifier_passed_over",
+            "Journal entries not pushed, by reason.",
+            ["reason"],
+            registry=self.registry,
+        )
+        self._retried = Counter(
+            "overround_notifier_retried", "Work to repeat.", ["reason"], registry=self.registry
+        )
+
+    def pushed(self, kind: str) -> None:
+        self._pushes.labels(kind, "taken").inc()
+
+    def push_refused(self, kind: str, code: int) -> None:
+        self._pushes.labels(kind, "refused").inc()
+
+    def push_skipped(self, kind: str) -> None:
+        self._pushes.labels(kind, "sent_before").inc()
+
+    def stale(self) -> None:
+        self._passed.labels("stale").inc()
+
+    def unreadable(self) -> None:
+        self._passed.labels("unreadable").inc()
+
+    def retried(self, reason: str) -> None:
+        self._retried.labels(reason).inc()
