@@ -67,6 +67,7 @@ _any_msgpack = msgspec.msgpack.Decoder()
 
 _JSON_STARTS = frozenset(b'{[ \t\r\n"-0123456789tfn')
 _ENVELOPE_MARK = b"channel.message"
+_ENVELOPE_START = b'{"source":'
 
 
 def is_json(value: bytes) -> bool:
@@ -76,7 +77,8 @@ def is_json(value: bytes) -> bool:
 
 def decode_plain(value: bytes | None) -> Request | None:
     """Read the common case fast, a plain request; None sends it to `decode_bets`."""
-    if not value or len(value) > RECORD_BYTES_MAX or _ENVELOPE_MARK in value:
+    # An envelope that starts otherwise fails below, and is found by `decode_bets`.
+    if not value or len(value) > RECORD_BYTES_MAX or value.startswith(_ENVELOPE_START):
         return None
     try:
         return (_request_json if value[0] in _JSON_STARTS else _request_msgpack).decode(value)

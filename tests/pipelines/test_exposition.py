@@ -12,6 +12,7 @@ from pipelines.metrics import CountedNotifier, CountedPublisher, ShardMetrics, r
 def pages() -> list[bytes]:
     shards = [ShardMetrics(0), ShardMetrics(1)]
     for shard in shards:
+        shard.follow(lambda: {"open_bets": 7, "markets": 3, "events": 2, "lag": {"bets": 5}})
         shard.restored(0.5, 10)
         shard.answers({"accepted": 3, "rejected": 1})
         shard.bet_latencies([0.001, 0.004, 0.2])
@@ -52,6 +53,8 @@ def test_each_family_stands_once_and_no_sample_is_lost() -> None:
     for partition in ("0", "1"):
         latency = ("overround_bet_latency_seconds_count", (("partition", partition),))
         assert found[latency] == 3
+        for name, value in (("open_bets", 7), ("open_markets", 3), ("bets_lag", 5)):
+            assert found[f"overround_{name}", (("partition", partition),)] == value
     assert found["overround_actor_up", (("actor", "notifier"),)] == 0
 
 
