@@ -22,7 +22,6 @@ from typing import Any
 import msgspec
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
-from pipelines.metrics import ShardMetrics
 
 from deploy.local.broker import Broker
 from deploy.local.topics import ensure_topics
@@ -30,6 +29,7 @@ from pipelines.clock import SystemClock
 from pipelines.collector import tune_collector
 from pipelines.kafka.shard_log import CLIENT_ID_HEADER, KafkaShardLog
 from pipelines.messages.entries import BetAccepted, JournalRecord
+from pipelines.metrics import ShardMetrics
 from pipelines.settings import Settings
 from pipelines.shard_loop import ShardLoop
 from pipelines.topics import BETS, CO_PARTITIONED, EVENTS, JOURNAL
