@@ -1,0 +1,140 @@
+"""Who is asking and what they may do: from a key, a token or a JWT, on HTTP or a WebSocket."""
+
+import base64
+import binascii
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from deploy.edge.app import App, Apps
+from deploy.edge.bounds import CLIENT_ID_LENGTH_MAX
+from deploy.edge.capability import Capability
+from deploy.edge.refusals import (
+    INCOMPATIBLE_CREDENTIALS,
+    INVALID_CLIENT_ID,
+    INVALID_CREDENTIALS,
+    TOKEN_UNRECOGNISED,
+    refused,
+    unauthorized,
+)
+from deploy.edge.tokens import Claims, read_token
+
+__all__ = ["Authority", "authenticate", "authority_of_token"]
+
+ANY_CLIENT: Final = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class Authority:
+    """Proven credentials; `client_id` None is anonymous, `*` anybody, `expires_ms` 0 never."""
+
+    app: App
+    key_name: str
+    capability: Capability
+    client_id: str | None
+    by_key: bool
+    expires_ms: int = 0
+    claims: Claims | None = None
+
+    def require(self, operation: str, channel: str) -> None:
+        """Raise EdgeError where the operation is not allowed on the channel."""
+        if not self.capability.allows(operation, channel):
+            raise unauthorized(operation, channel)
+
+    def stamped(self, claimed: str | None) -> str | None:
+        """Return the client id that a message goes out with. Raises EdgeError for another's."""
+        if claimed == ANY_CLIENT:
+            raise refused(INVALID_CLIENT_ID, "'*' is no client id")
+        if claimed is None or claimed == self.client_id:
+            return None if self.client_id == ANY_CLIENT else self.client_id
+        if len(claimed) > CLIENT_ID_LENGTH_MAX:
+            raise refused(INVALID_CLIENT_ID, "the client id is too long")
+        if self.client_id == ANY_CLIENT or (self.client_id is None and self.by_key):
+            return claimed
+        raise refused(INVALID_CLIENT_ID, "the message names another client than its credentials")
+
+
+def authenticate(
+    apps: Apps, headers: Mapping[str, str], query: Mapping[str, str], now_ms: int
+) -> Authority:
+    """Prove who sent a request or opened a socket. Raises EdgeError."""
+    client_id = _asked_client_id(headers, query)
+    scheme, _, value = headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "basic":
+        return _by_key(apps, _decoded(value), client_id)
+    if scheme.lower() == "bearer":
+        return _bound(authority_of_token(apps, _bearer(value), now_ms), client_id)
+    for name in ("access_token", "accessToken"):
+        if query.get(name):
+            return _bound(authority_of_token(apps, query[name], now_ms), client_id)
+    if query.get("key"):
+        return _by_key(apps, query["key"], client_id)
+    raise refused(INVALID_CREDENTIALS, "no key or token was given")
+
+
+def authority_of_token(apps: Apps, token: str, now_ms: int) -> Authority:
+    """Prove a token or JWT. Raises EdgeError."""
+    app = apps.of_token(token)
+    claims = read_token(token, app.keys, now_ms)
+    app.revocations.check(claims)
+    allowed = Capability.parse(claims.capability)
+    key = app.keys[claims.key_name]
+    return Authority(
+        app=app,
+        key_name=key.name,
+        capability=Capability.parse(key.capability).within(allowed),
+        client_id=claims.client_id,
+        by_key=False,
+        expires_ms=claims.expires_ms,
+        claims=claims,
+    )
+
+
+def _by_key(apps: Apps, text: str, client_id: str | None) -> Authority:
+    name, _, secret = text.partition(":")
+    app = apps.of_name(name.partition(".")[0])
+    key = app.keys.get(name) if app is not None else None
+    if app is None or key is None:
+        raise refused(INVALID_CREDENTIALS, "the key is not known here")
+    if not key.has_secret(secret):
+        raise refused(INVALID_CREDENTIALS, "the key's secret is wrong")
+    return Authority(app, key.name, Capability.parse(key.capability), client_id, by_key=True)
+
+
+def _bound(authority: Authority, client_id: str | None) -> Authority:
+    """Apply the client id that was asked for beside a token."""
+    if client_id is None or client_id == authority.client_id:
+        return authority
+    if authority.client_id == ANY_CLIENT:
+        return Authority(
+            authority.app,
+            authority.key_name,
+            authority.capability,
+            client_id,
+            False,
+            authority.expires_ms,
+            authority.claims,
+        )
+    raise refused(INCOMPATIBLE_CREDENTIALS, "the token is bound to another client id")
+
+
+def _asked_client_id(headers: Mapping[str, str], query: Mapping[str, str]) -> str | None:
+    encoded = headers.get("x-ably-clientid")
+    client_id = _decoded(encoded) if encoded else query.get("clientId") or None
+    if client_id is not None and len(client_id) > CLIENT_ID_LENGTH_MAX:
+        raise refused(INVALID_CLIENT_ID, "the client id is too long")
+    return None if client_id == ANY_CLIENT else client_id
+
+
+def _bearer(value: str) -> str:
+    """Undo the base64 that SDKs put around a token; a bare token or JWT is taken as it is."""
+    if "." in value:
+        return value
+    return _decoded(value, TOKEN_UNRECOGNISED)
+
+
+def _decoded(value: str, code: int = INVALID_CREDENTIALS) -> str:
+    try:
+        return base64.b64decode(value, validate=True).decode()
+    except (binascii.Error, ValueError) as error:
+        raise refused(code, "the credentials are not base64") from error

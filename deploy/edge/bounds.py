@@ -1,0 +1,45 @@
+"""Every bound of the edge, named in one place. Where Ably documents a limit, it is Ably's."""
+
+from typing import Final
+
+from pipelines.limits import ABLY_BATCH_BYTES_MAX, ABLY_MESSAGE_BYTES_MAX
+
+MESSAGE_BYTES_MAX: Final = ABLY_MESSAGE_BYTES_MAX
+FRAME_BYTES_MAX: Final = 524_288
+BODY_BYTES_MAX: Final = ABLY_BATCH_BYTES_MAX
+CHANNEL_NAME_LENGTH_MAX: Final = 2_048
+CLIENT_ID_LENGTH_MAX: Final = 1_024
+MESSAGE_ID_LENGTH_MAX: Final = 512
+CHANNELS_PER_CONNECTION_MAX: Final = 200
+CHANNELS_MAX: Final = 50_000
+CONNECTIONS_MAX: Final = 20_000
+MESSAGES_PER_PUBLISH_MAX: Final = 1_000
+UNACKNOWLEDGED_MAX: Final = 1_000  # of one connection; a busy rule is told, not queued for
+
+CONNECTION_STATE_TTL_MS: Final = 120_000
+IDLE_INTERVAL_MAX_MS: Final = 15_000
+HEARTBEAT_INTERVAL_S: Final = 10.0
+SILENCE_MAX_S: Final = 45.0  # a socket that answers no ping this long is half open
+OUTGOING_BYTES_MAX: Final = 4 * 1_048_576  # waiting for one slow consumer, which is then dropped
+
+IDEMPOTENCY_WINDOW_MS: Final = 120_000
+IDEMPOTENT_IDS_MAX: Final = 20_000  # of one channel
+HISTORY_DEFAULT_MS: Final = 120_000
+HISTORY_ENTRIES_MAX: Final = 10_000  # of one channel
+HISTORY_BYTES_MAX: Final = 16 * 1_048_576  # of one channel
+HISTORY_ALL_BYTES_MAX: Final = 512 * 1_048_576  # of all channels; the longest-quiet ones go first
+PAGE_LIMIT_DEFAULT: Final = 100
+PAGE_LIMIT_MAX: Final = 1_000
+REWIND_MESSAGES_MAX: Final = 100
+
+TOKEN_TTL_DEFAULT_MS: Final = 3_600_000
+TOKEN_TTL_MAX_MS: Final = 86_400_000
+TIMESTAMP_SKEW_MAX_MS: Final = 120_000
+NONCES_MAX: Final = 100_000
+CAPABILITY_BYTES_MAX: Final = 65_536
+
+PUSHES_KEPT_MAX: Final = 10_000
+PUSHES_PER_BATCH_MAX: Final = 10_000
+
+if not MESSAGE_BYTES_MAX < FRAME_BYTES_MAX < BODY_BYTES_MAX < OUTGOING_BYTES_MAX:
+    raise AssertionError("the edge's limits contradict each other")

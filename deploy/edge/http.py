@@ -1,0 +1,144 @@
+"""What all REST handlers share: reading requests, answering in the client's format, paging."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlencode
+
+import msgspec
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from deploy.edge.auth import Authority, authenticate
+from deploy.edge.bounds import BODY_BYTES_MAX, PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX
+from deploy.edge.refusals import HELP_URL, INTERNAL, INVALID_PARAMETER, TOO_LARGE, refused
+from deploy.edge.wire import ErrorInfo, Format, decode_value, encode_value
+from pipelines.errors import EdgeError
+
+if TYPE_CHECKING:
+    from deploy.edge.server import Edge
+
+__all__ = ["Handler", "answer", "authority_of", "body_of", "edge_of", "error_answer", "page_limit"]
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+MSGPACK: Final = "application/x-msgpack"
+JSON: Final = "application/json"
+EXPOSED: Final = "Link, X-Ably-Errorcode, X-Ably-Errormessage, X-Ably-Version"
+
+
+def edge_of(request: Request) -> "Edge":
+    """Return the edge that serves the request."""
+    edge: Edge = request.app.state.edge
+    return edge
+
+
+def authority_of(request: Request) -> Authority:
+    """Return who asks. Raises EdgeError."""
+    edge = edge_of(request)
+    return authenticate(edge.apps, request.headers, request.query_params, edge.clock.time_ms())
+
+
+def wanted_format(request: Request) -> Format:
+    """Return the format of the answer: what Accept says, else the parameter `format`."""
+    accept = request.headers.get("accept", "")
+    if MSGPACK in accept:
+        return Format.MSGPACK
+    if JSON not in accept and request.query_params.get("format") == "msgpack":
+        return Format.MSGPACK
+    return Format.JSON
+
+
+async def body_of(request: Request) -> Any:
+    """Read the body in its format. Raises EdgeError."""
+    raw = await raw_body(request)
+    content_type = request.headers.get("content-type", JSON)
+    return decode_value(raw, Format.MSGPACK if MSGPACK in content_type else Format.JSON)
+
+
+async def raw_body(request: Request) -> bytes:
+    """Read the body, no more than the bound. Raises EdgeError."""
+    parts = bytearray()
+    try:
+        async for part in request.stream():
+            parts += part
+            if len(parts) > BODY_BYTES_MAX:
+                raise refused(TOO_LARGE, f"at most {BODY_BYTES_MAX} bytes a request")
+    except ClientDisconnect as error:
+        raise refused(INVALID_PARAMETER, "the body ended early") from error
+    return bytes(parts)
+
+
+def answer(
+    request: Request, value: object, status: int = 200, headers: Mapping[str, str] | None = None
+) -> Response:
+    """Return the value in the client's format."""
+    form = wanted_format(request)
+    return Response(
+        encode_value(value, form),
+        status,
+        dict(headers or {}),
+        media_type=MSGPACK if form is Format.MSGPACK else JSON,
+    )
+
+
+def error_answer(request: Request, error: EdgeError) -> Response:
+    """Return the refusal with Ably's body and headers."""
+    info = ErrorInfo.of(error)
+    headers = {
+        "X-Ably-Errorcode": str(error.code),
+        "X-Ably-Errormessage": error.message.encode("ascii", "replace").decode()[:256],
+        "Link": f'<{HELP_URL}{error.code}>; rel="help"',
+    }
+    if error.status == 401:
+        headers["WWW-Authenticate"] = 'Basic realm="Ably"'
+    return answer(request, {"error": msgspec.to_builtins(info)}, error.status or 500, headers)
+
+
+def guarded(handler: Handler) -> Handler:
+    """Return the handler with refusals turned into answers."""
+
+    async def call(request: Request) -> Response:
+        try:
+            return await handler(request)
+        except EdgeError as error:
+            return error_answer(request, error)
+        except RecursionError:
+            return error_answer(request, refused(INTERNAL, "the request is nested too deep"))
+
+    return call
+
+
+def page_limit(request: Request) -> int:
+    """Return the `limit` of a page. Raises EdgeError."""
+    limit = number_of(request, "limit", PAGE_LIMIT_DEFAULT)
+    if not 1 <= limit <= PAGE_LIMIT_MAX:
+        raise refused(INVALID_PARAMETER, f"limit must be from 1 to {PAGE_LIMIT_MAX}")
+    return limit
+
+
+def number_of(request: Request, name: str, default: int) -> int:
+    """Return a whole number among the parameters. Raises EdgeError."""
+    text = request.query_params.get(name)
+    if text is None or text == "":
+        return default
+    if not text.isascii() or not text.isdigit() or len(text) > 16:
+        raise refused(INVALID_PARAMETER, f"{name} must be a whole number")
+    return int(text)
+
+
+def page_links(request: Request, cursor: str | None) -> dict[str, str]:
+    """Return the Link header of a page; `cursor` leads to the next, None where this is the last."""
+    last = request.url.path.rsplit("/", 1)[-1]
+    given = [(k, v) for k, v in request.query_params.multi_items() if k not in SECRET_PARAMETERS]
+    first = [(k, v) for k, v in given if k != "cursor"]
+
+    def link(query: list[tuple[str, str]], relation: str) -> str:
+        return f'<./{last}?{urlencode(query)}>; rel="{relation}"'
+
+    links = [link(first, "first"), link(given, "current")]
+    if cursor is not None:
+        links.append(link([*first, ("cursor", cursor)], "next"))
+    return {"Link": ", ".join(links)}
+
+
+SECRET_PARAMETERS: Final = frozenset({"key", "access_token", "accessToken"})

@@ -1,0 +1,54 @@
+"""What the edge refuses, with Ably's codes; the status is the code's first three digits.
+
+Codes and their meaning: Ably's published error list (ably-common, protocol/errors.json).
+"""
+
+from typing import Final
+
+from pipelines.errors import EdgeError
+
+__all__ = ["HELP_URL", "refused", "unauthorized"]
+
+BAD_REQUEST: Final = 40000
+INVALID_PARAMETER: Final = 40003
+INVALID_MESSAGE: Final = 40006
+TOO_LARGE: Final = 40009
+INVALID_CHANNEL: Final = 40010
+INVALID_CLIENT_ID: Final = 40012
+INVALID_DATA: Final = 40013
+PARTIAL_FAILURE: Final = 40020
+INVALID_MESSAGE_ID: Final = 40031
+UNAUTHORIZED: Final = 40100
+INVALID_CREDENTIALS: Final = 40101
+INCOMPATIBLE_CREDENTIALS: Final = 40102
+TIMESTAMP_NOT_CURRENT: Final = 40104
+NONCE_REPLAYED: Final = 40105
+TOKEN_REVOKED: Final = 40141
+TOKEN_EXPIRED: Final = 40142
+TOKEN_UNRECOGNISED: Final = 40143
+INVALID_JWT: Final = 40144
+INVALID_TOKEN: Final = 40145
+CAPABILITY_REFUSED: Final = 40160
+NOT_FOUND: Final = 40400
+METHOD_NOT_ALLOWED: Final = 40500
+SYSTEM_BUSY: Final = 42910
+INTERNAL: Final = 50000
+RULE_TIMED_OUT: Final = 50003
+CONNECTION_SUPERSEDED: Final = 80003
+CONNECTION_KEY_INVALID: Final = 80018
+CHANNEL_STATE_WRONG: Final = 90001
+RECOVERY_EXPIRED: Final = 90003
+RECOVERY_UNKNOWN: Final = 90005
+CHANNELS_TOO_MANY: Final = 90010
+
+HELP_URL: Final = "https://help.ably.io/error/"
+
+
+def refused(code: int, message: str) -> EdgeError:
+    """Return the exception that a handler raises, and its caller turns into an answer."""
+    return EdgeError(message, code, code // 100)
+
+
+def unauthorized(operation: str, channel: str) -> EdgeError:
+    """Return the refusal of what a key or token does not allow."""
+    return refused(CAPABILITY_REFUSED, f"the credentials do not allow {operation} on {channel!r}")

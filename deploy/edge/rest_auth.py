@@ -1,0 +1,150 @@
+"""REST of credentials: the server's time, tokens for signed requests, revocation."""
+
+import hmac
+from collections import OrderedDict
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from deploy.edge.app import App
+from deploy.edge.auth import authenticate
+from deploy.edge.bounds import (
+    CLIENT_ID_LENGTH_MAX,
+    NONCES_MAX,
+    TIMESTAMP_SKEW_MAX_MS,
+    TOKEN_TTL_DEFAULT_MS,
+    TOKEN_TTL_MAX_MS,
+)
+from deploy.edge.capability import Capability
+from deploy.edge.http import answer, body_of, edge_of, guarded
+from deploy.edge.keys import Key
+from deploy.edge.refusals import (
+    BAD_REQUEST,
+    INVALID_CLIENT_ID,
+    INVALID_CREDENTIALS,
+    INVALID_PARAMETER,
+    NONCE_REPLAYED,
+    NOT_FOUND,
+    TIMESTAMP_NOT_CURRENT,
+    refused,
+)
+from deploy.edge.tokens import Claims, issue_token, request_mac
+
+__all__ = ["ROUTES", "Nonces", "token_details"]
+
+NONCE_BYTES = 9
+
+
+class TokenRequest(Struct, rename="camel"):
+    """What a client asks for; `mac` proves it where no other credentials do."""
+
+    key_name: str | None = None
+    ttl: int | None = None
+    capability: str | None = None
+    client_id: str | None = None
+    timestamp: int | None = None
+    nonce: str | None = None
+    mac: str | None = None
+
+
+class Nonces:
+    """Nonces of late, each good for one request; bounded, and as old as a timestamp may be."""
+
+    def __init__(self) -> None:
+        self._seen: OrderedDict[tuple[str, str], int] = OrderedDict()
+
+    def use(self, key_name: str, nonce: str, now_ms: int) -> None:
+        """Note a nonce. Raises EdgeError for one that was used."""
+        while self._seen and (
+            len(self._seen) >= NONCES_MAX
+            or next(iter(self._seen.values())) < now_ms - 2 * TIMESTAMP_SKEW_MAX_MS
+        ):
+            self._seen.popitem(last=False)
+        if (key_name, nonce) in self._seen:
+            raise refused(NONCE_REPLAYED, "the nonce was used before")
+        self._seen[key_name, nonce] = now_ms
+
+
+async def _time(request: Request) -> Response:
+    return answer(request, [edge_of(request).clock.time_ms()])
+
+
+async def _request_token(request: Request) -> Response:
+    edge = edge_of(request)
+    body = await body_of(request)
+    try:
+        asked = msgspec.convert(body, TokenRequest)
+    except msgspec.ValidationError as error:
+        raise refused(BAD_REQUEST, f"not a token request: {error}") from error
+    key_name = request.path_params["key_name"]
+    if asked.key_name not in (None, key_name):
+        raise refused(INVALID_CREDENTIALS, "the request names another key")
+    app = edge.apps.of_name(key_name.partition(".")[0])
+    key = app.keys.get(key_name) if app is not None else None
+    if app is None or key is None:
+        raise refused(NOT_FOUND, "the key is not known here")
+    now_ms = edge.clock.time_ms()
+    if asked.mac is None:
+        _check_basic(request, key, now_ms)
+    else:
+        _check_signed(edge.nonces, key, asked, body, now_ms)
+    details = token_details(app, key, asked, now_ms, edge.random_text(NONCE_BYTES))
+    return answer(request, details, 201)
+
+
+def _check_basic(request: Request, key: Key, now_ms: int) -> None:
+    edge = edge_of(request)
+    authority = authenticate(edge.apps, request.headers, request.query_params, now_ms)
+    if not authority.by_key or authority.key_name != key.name:
+        raise refused(INVALID_CREDENTIALS, "an unsigned request needs the key itself")
+
+
+def _check_signed(nonces: Nonces, key: Key, asked: TokenRequest, body: Any, now_ms: int) -> None:
+    signed = request_mac(key.secret, {**body, "keyName": key.name})
+    if not hmac.compare_digest(signed.encode(), (asked.mac or "").encode()):
+        raise refused(INVALID_CREDENTIALS, "the request's MAC does not match its key")
+    if asked.timestamp is None or abs(asked.timestamp - now_ms) > TIMESTAMP_SKEW_MAX_MS:
+        raise refused(TIMESTAMP_NOT_CURRENT, "the request's timestamp is not current")
+    if not asked.nonce:
+        raise refused(BAD_REQUEST, "the request has no nonce")
+    nonces.use(key.name, asked.nonce, now_ms)
+
+
+def token_details(
+    app: App, key: Key, asked: TokenRequest, now_ms: int, nonce: str
+) -> dict[str, Any]:
+    """Return Ably's TokenDetails of a fresh token. Raises EdgeError."""
+    ttl_ms = TOKEN_TTL_DEFAULT_MS if asked.ttl is None else asked.ttl
+    if not 0 < ttl_ms <= TOKEN_TTL_MAX_MS:
+        raise refused(INVALID_PARAMETER, f"ttl must be from 1 to {TOKEN_TTL_MAX_MS} ms")
+    if asked.client_id is not None and not 0 < len(asked.client_id) <= CLIENT_ID_LENGTH_MAX:
+        raise refused(INVALID_CLIENT_ID, "the client id is empty or too long")
+    capability = Capability.parse(key.capability)
+    if asked.capability:
+        capability = capability.within(Capability.parse(asked.capability))
+    claims = Claims(
+        key_name=key.name,
+        issued_ms=now_ms,
+        expires_ms=now_ms + ttl_ms,
+        capability=capability.text(),
+        client_id=asked.client_id,
+        nonce=nonce,
+    )
+    details = {
+        "token": issue_token(claims, key, app.id),
+        "keyName": key.name,
+        "issued": claims.issued_ms,
+        "expires": claims.expires_ms,
+        "capability": claims.capability,
+    }
+    return details if asked.client_id is None else {**details, "clientId": asked.client_id}
+
+
+ROUTES = [
+    Route("/time", guarded(_time), methods=["GET"]),
+    Route("/keys/{key_name}/requestToken", guarded(_request_token), methods=["POST"]),
+]

@@ -1,0 +1,215 @@
+"""Ably's protocol messages as typed structures, in JSON and MessagePack.
+
+Names on the wire are in camel case. Absent, null and default are the same. Source of the fields:
+Ably's features specification, protocol version 2 and later.
+"""
+
+import base64
+from enum import IntEnum, IntFlag
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+
+from deploy.edge.refusals import BAD_REQUEST, HELP_URL, refused
+from pipelines.errors import EdgeError
+
+__all__ = ["Action", "ErrorInfo", "Flag", "Format", "Frame", "Message", "Protocol"]
+
+
+class Action(IntEnum):
+    """What a protocol message does."""
+
+    HEARTBEAT = 0
+    ACK = 1
+    NACK = 2
+    CONNECT = 3
+    CONNECTED = 4
+    DISCONNECT = 5
+    DISCONNECTED = 6
+    CLOSE = 7
+    CLOSED = 8
+    ERROR = 9
+    ATTACH = 10
+    ATTACHED = 11
+    DETACH = 12
+    DETACHED = 13
+    PRESENCE = 14
+    MESSAGE = 15
+    SYNC = 16
+    AUTH = 17
+
+
+class Flag(IntFlag):
+    """Flags of ATTACH and ATTACHED; the upper ones are the modes of an attachment."""
+
+    HAS_PRESENCE = 1 << 0
+    HAS_BACKLOG = 1 << 1
+    RESUMED = 1 << 2
+    ATTACH_RESUME = 1 << 5
+    PRESENCE = 1 << 16
+    PUBLISH = 1 << 17
+    SUBSCRIBE = 1 << 18
+    PRESENCE_SUBSCRIBE = 1 << 19
+
+
+MODES: Final = {
+    "presence": Flag.PRESENCE,
+    "publish": Flag.PUBLISH,
+    "subscribe": Flag.SUBSCRIBE,
+    "presence_subscribe": Flag.PRESENCE_SUBSCRIBE,
+}
+ALL_MODES: Final = Flag.PRESENCE | Flag.PUBLISH | Flag.SUBSCRIBE | Flag.PRESENCE_SUBSCRIBE
+
+
+class Format(IntEnum):
+    """How a client wants its frames: text frames of JSON, or binary ones of MessagePack."""
+
+    JSON = 0
+    MSGPACK = 1
+
+
+class ErrorInfo(Struct, rename="camel", omit_defaults=True, frozen=True):
+    """Why something was refused."""
+
+    code: int
+    status_code: int
+    message: str
+    href: str = ""
+
+    @classmethod
+    def of(cls, error: EdgeError) -> "ErrorInfo":
+        return cls(error.code, error.status, error.message, f"{HELP_URL}{error.code}")
+
+
+class Message(Struct, rename="camel", omit_defaults=True, kw_only=True):
+    """One message of a channel. Within the edge `data` is text, bytes or None, never base64."""
+
+    id: str | None = None
+    name: str | None = None
+    data: Any = None
+    encoding: str | None = None
+    client_id: str | None = None
+    connection_id: str | None = None
+    connection_key: str | None = None
+    timestamp: int | None = None
+    extras: dict[str, Any] | None = None
+    serial: str | None = None
+    action: int | None = None
+    version: dict[str, Any] | None = None
+
+
+class ConnectionDetails(Struct, rename="camel", omit_defaults=True, kw_only=True):
+    """What CONNECTED tells a client of its connection; times in milliseconds, sizes in bytes."""
+
+    client_id: str | None = None
+    connection_key: str = ""
+    max_message_size: int = 0
+    max_frame_size: int = 0
+    max_inbound_rate: int = 0
+    connection_state_ttl: int = 0
+    max_idle_interval: int = 0
+    server_id: str = ""
+
+
+class Protocol(Struct, rename="camel", omit_defaults=True, kw_only=True):
+    """One protocol message, either way."""
+
+    action: int
+    channel: str | None = None
+    channel_serial: str | None = None
+    id: str | None = None
+    connection_id: str | None = None
+    connection_details: ConnectionDetails | None = None
+    msg_serial: int | None = None
+    count: int | None = None
+    res: list[dict[str, Any]] | None = None
+    flags: int | None = None
+    params: dict[str, str] | None = None
+    timestamp: int | None = None
+    error: ErrorInfo | None = None
+    auth: dict[str, Any] | None = None
+    messages: list[Message] | None = None
+
+
+_protocol_json = msgspec.json.Decoder(Protocol)
+_protocol_msgpack = msgspec.msgpack.Decoder(Protocol)
+
+
+def decode_protocol(raw: bytes, form: Format) -> Protocol:
+    """Read one protocol message. Raises EdgeError."""
+    try:
+        return (_protocol_msgpack if form is Format.MSGPACK else _protocol_json).decode(raw)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise refused(BAD_REQUEST, f"not a protocol message: {error}"[:300]) from error
+
+
+def decode_value(raw: bytes, form: Format) -> Any:
+    """Read any value. Raises EdgeError."""
+    try:
+        return msgspec.msgpack.decode(raw) if form is Format.MSGPACK else msgspec.json.decode(raw)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise refused(BAD_REQUEST, f"the body cannot be read: {error}"[:300]) from error
+
+
+def convert_message(value: object) -> Message:
+    """Read a message from a decoded body. Raises EdgeError."""
+    try:
+        return msgspec.convert(value, Message)
+    except (msgspec.ValidationError, RecursionError) as error:
+        raise refused(BAD_REQUEST, f"not a message: {error}"[:300]) from error
+
+
+def encode_value(value: object, form: Format) -> bytes:
+    """Write any value; bytes in JSON are base64."""
+    return msgspec.msgpack.encode(value) if form is Format.MSGPACK else msgspec.json.encode(value)
+
+
+def outgoing(message: Message, form: Format) -> Message:
+    """Return the message as a client of this format gets it: bytes are base64 in JSON."""
+    if form is Format.MSGPACK or not isinstance(message.data, bytes):
+        return message
+    encoding = f"{message.encoding}/base64" if message.encoding else "base64"
+    data = base64.b64encode(message.data).decode()
+    return msgspec.structs.replace(message, data=data, encoding=encoding)
+
+
+class Frame:
+    """A protocol message for many sockets: each format is encoded once, when first asked for."""
+
+    __slots__ = ("_message", "_wire")
+
+    def __init__(self, message: Protocol) -> None:
+        self._message = message
+        self._wire: list[bytes | None] = [None, None]
+
+    def renamed(self, channel: str) -> "Frame":
+        """Return the frame for one who knows the channel by another name; "" is the same."""
+        if not channel:
+            return self
+        return Frame(msgspec.structs.replace(self._message, channel=channel))
+
+    def wire(self, form: Format) -> bytes:
+        """Return the whole WebSocket frame, header included."""
+        found = self._wire[form]
+        if found is None:
+            found = self._wire[form] = _frame(self._message, form)
+        return found
+
+
+def _frame(message: Protocol, form: Format) -> bytes:
+    if message.messages and form is Format.JSON:
+        inner = [outgoing(one, form) for one in message.messages]
+        message = msgspec.structs.replace(message, messages=inner)
+    return websocket_frame(encode_value(message, form), binary=form is Format.MSGPACK)
+
+
+def websocket_frame(payload: bytes, binary: bool) -> bytes:
+    """Return one final, unmasked frame (RFC 6455, section 5.2)."""
+    first = 0x82 if binary else 0x81
+    size = len(payload)
+    if size < 126:
+        return bytes((first, size)) + payload
+    if size < 65_536:
+        return bytes((first, 126)) + size.to_bytes(2, "big") + payload
+    return bytes((first, 127)) + size.to_bytes(8, "big") + payload

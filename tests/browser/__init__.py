@@ -1,0 +1,1 @@
+"""The bettor page in a real Chromium, against the real edge."""
