@@ -2,8 +2,9 @@
 
 Publications go by `POST /messages`, one BatchSpec each, so that each keeps its own message id and
 fails alone. This is plain HTTP and not the SDK because the SDK has no batch call (one request a
-channel), does not repeat on 429, and is asynchronous where the publisher is one thread with one
-request in flight.
+channel: 413 images/s against 7,193 on 100 channels of a local edge, a ratio of 17; measured by
+`python -m tests.bench.edge_publish` on two shared cores), does not repeat on 429, and is
+asynchronous where the publisher is one thread with one request in flight.
 
 Answers: taken (code 0), refused for good (code, no retry), or to be sent again (retry). A request
 that fails as a whole raises EdgeError: connection, time-out, 401, 429 and 5xx. A request refused

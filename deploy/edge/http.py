@@ -81,8 +81,10 @@ def answer(
     )
 
 
-def error_answer(request: Request, error: EdgeError) -> Response:
-    """Return the refusal with Ably's body and headers."""
+def error_answer(
+    request: Request, error: EdgeError, parts: list[dict[str, Any]] | None = None
+) -> Response:
+    """Return the refusal with Ably's body and headers; `parts` are those of a batch."""
     info = ErrorInfo.of(error)
     headers = {
         "X-Ably-Errorcode": str(error.code),
@@ -91,7 +93,10 @@ def error_answer(request: Request, error: EdgeError) -> Response:
     }
     if error.status == 401:
         headers["WWW-Authenticate"] = 'Basic realm="Ably"'
-    return answer(request, {"error": msgspec.to_builtins(info)}, error.status or 500, headers)
+    body: dict[str, Any] = {"error": msgspec.to_builtins(info)}
+    if parts is not None:
+        body["batchResponse"] = parts
+    return answer(request, body, error.status or 500, headers)
 
 
 def guarded(handler: Handler) -> Handler:

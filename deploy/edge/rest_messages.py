@@ -16,6 +16,7 @@ from deploy.edge.http import (
     authority_of,
     body_of,
     edge_of,
+    error_answer,
     guarded,
     number_of,
     page_limit,
@@ -150,8 +151,8 @@ async def _batch(request: Request) -> Response:
         return answer(request, [_counted(one) for one in results], 201)
     flat = [result for one in results for result in one]
     if any("error" in result for result in flat):
-        error = ErrorInfo.of(refused(PARTIAL_FAILURE, "a part of the batch was refused"))
-        return answer(request, {"error": msgspec.to_builtins(error), "batchResponse": flat}, 400)
+        partly = refused(PARTIAL_FAILURE, "a part of the batch was refused")
+        return error_answer(request, partly, flat)
     return answer(request, flat, 201)
 
 

@@ -9,7 +9,7 @@ from starlette.routing import Route
 
 from deploy.edge.auth import Authority
 from deploy.edge.bounds import PUSHES_PER_BATCH_MAX
-from deploy.edge.http import answer, authority_of, body_of, edge_of, guarded
+from deploy.edge.http import answer, authority_of, body_of, edge_of, error_answer, guarded
 from deploy.edge.refusals import (
     BAD_REQUEST,
     CAPABILITY_REFUSED,
@@ -49,9 +49,8 @@ async def _publish_batch(request: Request) -> Response:
         raise refused(TOO_LARGE, f"at most {PUSHES_PER_BATCH_MAX} pushes a request")
     results = [_one(request, item) for item in body]
     if any("error" in result for result in results):
-        error = ErrorInfo.of(refused(PARTIAL_FAILURE, "a part of the batch was refused"))
-        shown = {"error": msgspec.to_builtins(error), "batchResponse": results}
-        return answer(request, shown, 400)
+        partly = refused(PARTIAL_FAILURE, "a part of the batch was refused")
+        return error_answer(request, partly, results)
     return answer(request, results)
 
 

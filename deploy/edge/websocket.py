@@ -18,7 +18,7 @@ from websockets.server import ServerProtocol
 
 from deploy.edge.bounds import FRAME_BYTES_MAX, OUTGOING_BYTES_MAX
 from deploy.edge.connection import Connection
-from deploy.edge.refusals import INTERNAL, refused
+from deploy.edge.refusals import GOING_AWAY, INTERNAL, refused
 from deploy.edge.wire import Action, ErrorInfo, Format, Frame, Protocol, decode_protocol
 from pipelines.errors import EdgeError
 
@@ -182,6 +182,8 @@ class EdgeSocket(asyncio.Protocol):
 
     def shutdown(self) -> None:
         """End as the whole edge ends; the client reconnects when there is one again."""
-        gone = Frame(Protocol(action=Action.DISCONNECTED)).wire(self._form)
-        self.send_bytes(gone)
+        # With a reason: ably-python does not reconnect after a DISCONNECTED without one.
+        why = ErrorInfo.of(refused(GOING_AWAY, "the edge is stopping; connect again"))
+        gone = Frame(Protocol(action=Action.DISCONNECTED, error=why))
+        self.send_bytes(gone.wire(self._form))
         self.close(CLOSE_GOING_AWAY)

@@ -1,10 +1,5 @@
 """A running edge and a running Chromium for the page's tests, gone when the tests are."""
 
-import secrets
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,10 +8,10 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.browser import page as pages
 from tests.browser.backend import Backend
+from tests.edge_process import running_edge
 
 ROOT = Path(__file__).parents[2]
 ABLY_JS = ROOT / "deploy/pages/static/vendor/ably.min.js"
-EDGE_START_S = 20.0
 
 
 @pytest.fixture(scope="module")
@@ -38,51 +33,13 @@ def browser(chromium: str) -> Iterator[Browser]:
 def edge(
     free_ports: Callable[[int], list[int]], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Backend]:
-    """The real edge in its own process, and the backend that plays the engine's part on it."""
-    from deploy.edge.keys import EdgeKeys  # here, so that tests without an edge need none
-
-    folder = tmp_path_factory.mktemp("edge")
-    keys_file = folder / "keys.json"
-    keys = EdgeKeys.load_or_create(keys_file, secrets.token_urlsafe)
+    """The real edge, and the backend that plays the engine's part on it."""
     (port,) = free_ports(1)
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "deploy.edge",
-                "--port",
-                str(port),
-                "--keys-file",
-                str(keys_file),
-            ],
-            cwd=ROOT,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
-    try:
-        _wait_for(port, process, folder / "log")
-        with Backend(f"http://127.0.0.1:{port}", keys.backend_key) as backend:
-            yield backend
-    finally:
-        process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait(10)
-
-
-def _wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + EDGE_START_S
-    while True:
-        assert process.poll() is None, f"the edge ended: {log.read_text()[-2000:]}"
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-            return
-        except OSError:
-            assert time.monotonic() < deadline, "the edge did not start in time"
-            time.sleep(0.05)
+    with (
+        running_edge(port, tmp_path_factory.mktemp("edge")) as running,
+        Backend(running.url, running.key) as backend,
+    ):
+        yield backend
 
 
 @pytest.fixture
