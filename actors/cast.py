@@ -2,10 +2,13 @@
 
 import hashlib
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import ray
 
+import actors
+import pipelines
 from actors.book_shard import BookShard
 from actors.metrics import Metrics
 from actors.notifier import Notifier
@@ -29,8 +32,13 @@ class Role(NamedTuple):
 
 def version_of(settings: Settings) -> str:
     """Return what an actor's code and settings are, so that a redeploy replaces the others."""
-    shown = repr((CODE_VERSION, settings)).encode()
-    return f"{CODE_VERSION}+{hashlib.blake2b(shown, digest_size=6).hexdigest()}"
+    digest = hashlib.blake2b(repr((CODE_VERSION, settings)).encode(), digest_size=6)
+    for package in (actors, pipelines):
+        folder = Path(package.__path__[0])
+        for file in sorted(folder.rglob("*.py")):
+            digest.update(f"{file.relative_to(folder)}\0".encode())
+            digest.update(file.read_bytes())
+    return f"{CODE_VERSION}+{digest.hexdigest()}"
 
 
 def cast_of(settings: Settings, node_ids: list[str]) -> list[Role]:

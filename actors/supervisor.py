@@ -1,9 +1,10 @@
 """Actor `supervisor`: keeps the cast complete and moving.
 
 Every second it asks each actor for its health. One that is missing is made again; one that makes
-no progress is bounced (killed so that Ray restarts it), with a growing pause between bounces; one
-that was fenced is left alone: a newer owner has its partition. It holds nothing that it cannot
-find out again, so its own restart is harmless.
+no progress is bounced (killed so that Ray restarts it), with a growing pause between bounces. One
+that was fenced has stopped by itself; it is tried again after a while, because a broker also
+fences a shard that was paused for longer than its transaction may last, and then there is no newer
+owner. The supervisor holds nothing that it cannot find out again, so its own restart is harmless.
 """
 
 import contextlib
@@ -24,6 +25,7 @@ logger = logging.getLogger(__name__)
 
 ROUND_S: Final = 1.0
 HEALTH_TIMEOUT_S: Final = 5.0
+FENCED_WAIT_S: Final = 30.0  # long enough for a newer owner, where there is one, to be seen
 
 
 class _Watched:
@@ -39,6 +41,7 @@ class _Watched:
         self.backoff = Backoff()
         self.restarts = 0
         self.pid = 0
+        self.fenced_s: float | None = None
 
 
 class Supervisor:
@@ -117,12 +120,17 @@ class Supervisor:
         silent_s = now_s - watched.heard_s
         health = watched.health if silent_s < HEALTH_TIMEOUT_S else None
         watched.verdict = judge(health, silent_s)
-        unwell = watched.verdict.name in ("stalled", "silent")
+        if watched.verdict.name != "fenced":
+            watched.fenced_s = None
+        elif watched.fenced_s is None:
+            watched.fenced_s = now_s
+        fenced_too_long = watched.fenced_s is not None and now_s - watched.fenced_s > FENCED_WAIT_S
+        unwell = watched.verdict.name in ("stalled", "silent") or fenced_too_long
         if unwell and watched.handle is not None and watched.backoff.may_bounce(now_s):
             logger.warning("bouncing actor=%s: %s", watched.role.name, watched.verdict.why)
             watched.backoff.bounced(now_s)
             ray.kill(watched.handle, no_restart=False)
-            watched.heard_s, watched.asked = now_s, None
+            watched.heard_s, watched.asked, watched.fenced_s = now_s, None, None
 
     def _end(self, watched: _Watched) -> None:
         with contextlib.suppress(ray.exceptions.RayError):
