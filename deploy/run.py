@@ -1,6 +1,7 @@
 """`overround run`: the whole system on this machine, with live figures until Ctrl-C."""
 
 import json
+import logging
 import signal
 import sys
 import threading
@@ -40,7 +41,13 @@ class Stopping:
 def run_command(settings: Settings) -> int:
     """Run until stopped; return the exit code. Raises StackError where it cannot start."""
     console = Console()
-    with Stack(settings, lambda text: console.print(f"[dim]{text}[/]")) as stack:
+    began_s = time.monotonic()
+
+    def say(text: str) -> None:
+        console.print(f"[dim]{time.monotonic() - began_s:5.1f} s  {text}[/]", highlight=False)
+
+    _log_to_file(Path(settings.data_dir).resolve(), settings.log_level)
+    with Stack(settings, say) as stack:
         # Ray replaces the handlers when it starts, so ours come after it.
         stopping = Stopping()
         simulator = _simulator(stack)
@@ -49,10 +56,21 @@ def run_command(settings: Settings) -> int:
             _say_where(console, stack)
             _show(console, stack, simulator, stopping)
         finally:
-            console.print("[dim]stopping[/]")
+            say("stopping")
             simulator.stop()
     console.print("stopped; the data is kept in", str(stack.data_dir), highlight=False)
     return 0
+
+
+def _log_to_file(data_dir: Path, level: str) -> None:
+    """Keep the terminal for figures; what this process logs goes to a file beside the others'."""
+    data_dir.mkdir(parents=True, exist_ok=True)
+    logging.basicConfig(
+        filename=data_dir / "overround.log",
+        level=level,
+        format="%(asctime)s %(levelname)s %(name)s %(message)s",
+        force=True,
+    )
 
 
 def _simulator(stack: Stack) -> Child:

@@ -62,7 +62,6 @@ class Stack:
         self._held.close()
 
     def _start(self) -> None:
-        began_s = time.monotonic()
         running = StackFile.read(self.data_dir)
         if running is not None:
             raise StackError(
@@ -90,7 +89,7 @@ class Stack:
         )
         StackFile.write(self.data_dir, info)
         self._held.callback(StackFile.remove, self.data_dir, os.getpid())
-        self._say(f"ready after {time.monotonic() - began_s:.0f} s")
+        self._say("ready")
 
     def _start_kafka(self) -> None:
         settings = self.settings

@@ -10,6 +10,7 @@ ODDS_MIN_E4: Final = 10_100  # 1.01, the lowest price of every ladder
 ODDS_MAX_E4: Final = 10_000_000  # 1000.0, the highest price of the classic ladder
 
 STAKE_MAX_MINOR: Final = 10**12
+MARKET_STAKES_MAX_MINOR: Final = 10**14  # of a market together: dividends of it fit 64 bits
 MONEY_MAX_MINOR: Final = 2**62  # fits the 64-bit integers of JSON readers and of MessagePack
 
 ID_LENGTH_MAX: Final = 128  # as MTS bounds a ticket id
@@ -48,6 +49,9 @@ ABLY_PUSHES_PER_BATCH_MAX: Final = 10_000
 if not (
     ODDS_ONE < ODDS_MIN_E4 < ODDS_MAX_E4
     and STAKE_MAX_MINOR * (ODDS_MAX_E4 // ODDS_ONE) < MONEY_MAX_MINOR
+    and 2 * STAKE_MAX_MINOR <= MARKET_STAKES_MAX_MINOR
+    and MARKET_STAKES_MAX_MINOR * ODDS_ONE < MONEY_MAX_MINOR
+    and MARKET_STAKES_MAX_MINOR * (ODDS_MAX_E4 // ODDS_ONE) < MONEY_MAX_MINOR
     and DEAD_LETTER_VALUE_BYTES_MAX <= RECORD_BYTES_MAX <= ABLY_BATCH_BYTES_MAX
     and POLL_RECORDS_MAX <= TRANSACTION_RECORDS_MAX
     and ABLY_MESSAGES_PER_BATCH_MAX >= ABLY_CHANNELS_PER_BATCH_MAX

@@ -138,6 +138,9 @@ def load_settings(
         if name not in known:
             continue
         try:
+            # From a file a value comes with its type: 1.5 or true is no count.
+            if not isinstance(value, str) and type(value) not in (known[name], int):
+                raise TypeError
             values[name] = known[name](value)
         except (TypeError, ValueError):
             problems.append(f"{name} must be {known[name].__name__}, was {value!r}")

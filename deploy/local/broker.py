@@ -109,13 +109,17 @@ class Broker:
 
     def _write_configuration(self) -> None:
         try:
-            self.data_dir.mkdir(parents=True, exist_ok=True)
+            self._temporary.mkdir(parents=True, exist_ok=True)
             properties = server_properties(self.data_dir, self.port, self.controller_port)
             (self.data_dir / "server.properties").write_text(properties)
             logging_text = logging_properties(self.log_file, LOG_BYTES_MAX)
             (self.data_dir / "log4j2.properties").write_text(logging_text)
         except OSError as error:
             raise StackError(f"the folder {self.data_dir} cannot be written: {error}") from error
+
+    @property
+    def _temporary(self) -> Path:
+        return self.data_dir / "tmp"
 
     def _java(self, java: Java, class_path: str, heap_min_mib: int, heap_max_mib: int) -> list[str]:
         return [
@@ -124,6 +128,8 @@ class Broker:
             f"-Xms{heap_min_mib}m",
             f"-Xmx{heap_max_mib}m",
             "-Djava.awt.headless=true",
+            # Native libraries are unpacked there, and stay behind when the process is killed.
+            f"-Djava.io.tmpdir={self._temporary}",
             f"-Dlog4j2.configurationFile={self.data_dir / 'log4j2.properties'}",
             "-cp",
             class_path,

@@ -47,7 +47,7 @@ class Book(Protocol):
         """New odds were set."""
 
     def remove(self, selection_id: int) -> None:
-        """A selection was withdrawn; its bets have been given back."""
+        """A selection was withdrawn; its bets are given back next."""
 
     def odds(self, selection_id: int) -> int:
         """Return the odds to show for a selection, 0 where there are none."""

@@ -61,8 +61,8 @@ class PoolBook:
         return self.shown()[selection_id][0]
 
     def shown(self) -> dict[int, tuple[int, int]]:
-        # In place pools each place has its part of the net pool.
-        net_e4 = self.gross * (ODDS_ONE - self.takeout) // self.places
+        # In place pools each place has its part of the net pool; the rounding is the dividend's.
+        net_e4 = self.net() * ODDS_ONE // self.places
         breakage, minimum, removed = self.breakage, self.minimum, self.removed
         found = {}
         for selection_id, stake in self.stakes.items():

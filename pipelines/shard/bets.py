@@ -5,7 +5,7 @@ cheap and certain ones first, so that the same bad request always gets the same 
 """
 
 from pipelines.codes import SENTENCES, Code
-from pipelines.limits import BETS_PER_MARKET_MAX
+from pipelines.limits import BETS_PER_MARKET_MAX, MARKET_STAKES_MAX_MINOR
 from pipelines.messages import entries as e
 from pipelines.messages.requests import BetRequest
 from pipelines.shard.state import (
@@ -49,6 +49,8 @@ def decide_bet(
     known = event.bets.get(bet_key)
     if known is None and event.refusals:
         known = event.refusals.get(bet_key)
+    if known is None and shard.orphans:
+        known = shard.orphans.get((key, client_id, bet.bet_id))  # refused before the event opened
     if known is not None:
         return answer_again(event, known, bet)
     market_id, selection_id, stake_minor = bet.market_id, bet.selection_id, bet.stake_minor
@@ -61,6 +63,7 @@ def decide_bet(
         or market.selections.get(selection_id) != "ACTIVE"
         or bet.market_version != market.version
         or not market.stake_min_minor <= stake_minor <= market.stake_max_minor
+        or market.escrow_minor > MARKET_STAKES_MAX_MINOR // 2
         or len(market.bets) >= BETS_PER_MARKET_MAX // 2
         or bet.client_id
         or bet.event_id != key
@@ -109,11 +112,15 @@ def _refusal(
         return code
     if bet.stake_minor < market.stake_min_minor:
         return Code.INVALID_BET_SIZE
-    if bet.stake_minor > market.stake_max_minor:
+    if bet.stake_minor > market.stake_max_minor or _is_full(market, bet.stake_minor):
         return Code.ABOVE_MAX_BET_AMOUNT
     if len(market.bets) + len(market.pending) >= BETS_PER_MARKET_MAX:
         return Code.TOO_MANY_BETS
     return None
+
+
+def _is_full(market: MarketState, stake_minor: int) -> bool:
+    return market.escrow_minor + stake_minor > MARKET_STAKES_MAX_MINOR
 
 
 def recheck(market: MarketState, selection_id: int, version: int) -> Code | None:
@@ -247,6 +254,8 @@ def decide_due_bet(shard: ShardState, event: EventState, timer: Timer) -> e.Entr
         bet.bet_id,
     )
     outcome: int | Code | None = recheck(market, bet.selection_id, bet.market_version)
+    if outcome is None and _is_full(market, bet.stake_minor):
+        outcome = Code.ABOVE_MAX_BET_AMOUNT
     if outcome is None:
         asked = BetRequest(
             bet.bet_id,

@@ -5,7 +5,7 @@ from typing import Final
 from pipelines.books.engines import open_book
 from pipelines.limits import EVENT_RETENTION_MS, RETIRED_EVENTS_MAX
 from pipelines.messages import entries as e
-from pipelines.shard.clock import add_timer, heap_of, remove_timer
+from pipelines.shard.clock import timers_of
 from pipelines.shard.state import (
     ACCEPTED,
     LOST,
@@ -31,21 +31,22 @@ def event_opened(
     shard.events[entry.event_id] = opened
     if entry.start_ms > at_ms:
         timer = (entry.start_ms, shard.shard_seq, "start", entry.event_id, "", "")
-        add_timer(heap_of(shard, opened, "start"), timer)
+        timers_of(shard, opened, "start").add(timer)
 
 
 def event_starting(
     shard: ShardState, event: EventState, market: None, entry: e.EventIsStarting, at_ms: int
 ) -> None:
     """The start has come."""
-    remove_timer(heap_of(shard, event, "start"), "start", event.event_id, "", "")
+    timers_of(shard, event, "start").remove("start", event.event_id, "", "")
 
 
 def event_retired(
     shard: ShardState, event: EventState, market: None, entry: e.EventRetired, at_ms: int
 ) -> None:
     """The event is forgotten, its id remembered for a while."""
-    remove_timer(shard.timers, "retire", event.event_id, "", "")
+    shard.timers.remove("retire", event.event_id, "", "")
+    timers_of(shard, event, "start").remove("start", event.event_id, "", "")
     del shard.events[event.event_id]
     shard.retired[event.event_id] = None
     if len(shard.retired) > RETIRED_EVENTS_MAX:
@@ -69,7 +70,7 @@ def market_opened(
         event_seq=entry.event_seq,
         at_ms=at_ms,
     )
-    remove_timer(shard.timers, "retire", event.event_id, "", "")
+    shard.timers.remove("retire", event.event_id, "", "")
 
 
 def market_changed(
@@ -138,8 +139,8 @@ def market_settled(
     market.escrow_minor -= sum(amount for _, amount in entry.postings)
     if all(m.settled for m in event.markets.values()):
         due = shard.now_ms + EVENT_RETENTION_MS
-        remove_timer(shard.timers, "retire", event.event_id, "", "")
-        add_timer(shard.timers, (due, shard.shard_seq, "retire", event.event_id, "", ""))
+        shard.timers.remove("retire", event.event_id, "", "")
+        shard.timers.add((due, shard.shard_seq, "retire", event.event_id, "", ""))
 
 
 def bet_unsettled(
@@ -163,4 +164,4 @@ def market_unsettled(
     market.version += 1
     market.material_version = market.version
     market.escrow_minor -= sum(amount for _, amount in entry.postings)
-    remove_timer(shard.timers, "retire", event.event_id, "", "")
+    shard.timers.remove("retire", event.event_id, "", "")

@@ -67,7 +67,6 @@ _any_msgpack = msgspec.msgpack.Decoder()
 
 _JSON_STARTS = frozenset(b'{[ \t\r\n"-0123456789tfn')
 _ENVELOPE_MARK = b"channel.message"
-_ENVELOPE_START = b'{"source":'
 
 
 def is_json(value: bytes) -> bool:
@@ -76,9 +75,8 @@ def is_json(value: bytes) -> bool:
 
 
 def decode_plain(value: bytes | None) -> Request | None:
-    """Read the common case fast, a plain request; None sends it to `decode_bets`."""
-    # An envelope that starts otherwise fails below, and is found by `decode_bets`.
-    if not value or len(value) > RECORD_BYTES_MAX or value.startswith(_ENVELOPE_START):
+    """Read the common case fast, a plain request of a named bettor; None: ask `decode_bets`."""
+    if not value or len(value) > RECORD_BYTES_MAX:
         return None
     try:
         return (_request_json if value[0] in _JSON_STARTS else _request_msgpack).decode(value)
@@ -94,7 +92,8 @@ def decode_bets(value: bytes | None, header_client_id: str) -> list[Incoming]:
         reason = f"record of {len(value)} bytes, at most {RECORD_BYTES_MAX} are read"
         return [_unreadable(header_client_id, "", Code.INVALID_INPUT_DATA, reason)]
     as_json = value[0] in _JSON_STARTS
-    if _ENVELOPE_MARK in value:
+    # A record that names its bettor holds what that bettor wrote: an envelope there is forged.
+    if not header_client_id and _ENVELOPE_MARK in value:
         try:
             envelope = (_envelope_json if as_json else _envelope_msgpack).decode(value)
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):

@@ -10,9 +10,11 @@ from typing import NamedTuple
 import msgspec
 
 from pipelines.codes import Code
+from pipelines.errors import CodecError
 from pipelines.limits import DEAD_LETTER_VALUE_BYTES_MAX, EVENTS_PER_SHARD_MAX, ID_LENGTH_MAX
 from pipelines.messages import entries as e
 from pipelines.messages.dead_letters import DeadLetter
+from pipelines.messages.operations import Result
 from pipelines.messages.requests import BetRequest
 from pipelines.ports import Output, Record
 from pipelines.shard.bets import decide_bet, decide_due_bet
@@ -68,7 +70,12 @@ def fold(partition: int, values: Iterable[bytes]) -> ShardState:
     """Return the state that a journal's record values lead to. Raises JournalError, CodecError."""
     shard = ShardState(partition)
     for value in values:
-        evolve(shard, _decode_journal(value))
+        try:
+            record = _decode_journal(value)
+        except msgspec.DecodeError as error:
+            after = f"journal of partition {partition} after record {shard.shard_seq}"
+            raise CodecError(f"{after}: {error}") from error
+        evolve(shard, record)
     return shard
 
 
@@ -123,13 +130,15 @@ class Engine:
         outputs: list[tuple[str, bytes, bytes]] = [
             (JOURNAL, r.entry.event_id.encode(), _encode(r)) for r in records
         ]
+        images = 0
         for event_id, market_id in dirty:
             event = self.state.events.get(event_id)
             if event is not None:
                 image = image_of(event, event.markets[market_id])
                 outputs.append((ODDS, event_id.encode(), _encode(image)))
+                images += 1
         outputs += [(DEAD_LETTERS, key, _encode(letter)) for key, letter in dead]
-        return Drained(outputs, records, len(dirty), self._bets_next, self._events_next)
+        return Drained(outputs, records, images, self._bets_next, self._events_next)
 
     def _plain_bet(self, record: Record, key: str, request: BetRequest) -> None:
         """Decide the common case, with as few calls as can be."""
@@ -139,18 +148,15 @@ class Engine:
             at_ms, timers, feed = event.now_ms, event.timers, event
         else:
             at_ms, timers, feed = max(state.now_ms, record.timestamp_ms), state.timers, None
-        if timers and timers[0][0] <= at_ms:
+        if timers.due_ms <= at_ms:
             self._fire(feed, at_ms)
             event = state.events.get(key)
         self._emit(decide_bet(state, event, key, record.client_id, request, at_ms), at_ms)
 
     def _request(self, record: Record, key: str, one: Incoming) -> None:
         state = self.state
-        event = state.events.get(key)
+        event = self._pass_time(record, key)
         at_ms = time_of(state, event, 0, record.timestamp_ms)
-        timers = state.timers if event is None or not event.feed_clock else event.timers
-        if timers and timers[0][0] <= at_ms:
-            self._fire(event if event is not None and event.feed_clock else None, at_ms)
         answer = decide_request(state, key, one, at_ms)
         if isinstance(answer, tuple):
             self._unanswerable(record, key, one, *answer)
@@ -164,16 +170,31 @@ class Engine:
         if key is None and not isinstance(operation, Unreadable):
             operation = Unreadable(Code.EVENT_KEY_MISMATCH, "the record has no usable key", {})
         if isinstance(operation, Unreadable):
+            self._pass_time(record, key or "")
             self._dead_letter(record, key or "", operation.code, operation.reason)
             return
         assert key is not None
-        event = state.events.get(key)
+        wall_ms = max(state.now_ms, record.timestamp_ms)
+        if isinstance(operation, Result):
+            self._fire(None, wall_ms)  # settling sets a timer by wall time, whatever the clock
+        event = self._pass_time(record, key, operation.at_ms)
+        feed = event is not None and event.feed_clock
         at_ms = time_of(state, event, operation.at_ms, record.timestamp_ms)
-        if event is None and getattr(operation, "clock", "") == "feed":
-            at_ms = operation.at_ms
+        for entry in decide_operation(state, key, operation):
+            if isinstance(entry, e.EventWasOpened) and entry.clock == "feed":
+                self._emit(entry, operation.at_ms)
+            elif feed and isinstance(entry, e.MarketSettled):
+                self._emit(entry, at_ms, wall_ms)
+            else:
+                self._emit(entry, at_ms)
+
+    def _pass_time(self, record: Record, key: str, stated_ms: int = 0) -> EventState | None:
+        """Fire what is due before a record; return its event, which may be forgotten by that."""
+        state = self.state
+        event = state.events.get(key)
+        at_ms = time_of(state, event, stated_ms, record.timestamp_ms)
         self._fire(event if event is not None and event.feed_clock else None, at_ms)
-        for entry in decide_operation(state, key, operation, at_ms):
-            self._emit(entry, at_ms)
+        return state.events.get(key)
 
     def _key_of(self, key: bytes | None) -> str | None:
         """Return a record's key as an event id, None where it cannot be one."""
@@ -197,6 +218,7 @@ class Engine:
 
     def _without_key(self, record: Record, incoming: list[Incoming]) -> None:
         reason = "the record has no usable key"
+        self._pass_time(record, "")
         self._dead_letter(record, "", Code.EVENT_KEY_MISMATCH, reason)
         for one in incoming:
             if one.client_id:
@@ -240,8 +262,8 @@ class Engine:
 
     def _fire(self, feed: EventState | None, at_ms: int) -> None:
         """Decide every timer that is due by `at_ms` on one clock, each at its own due time."""
-        heap = self.state.timers if feed is None else feed.timers
-        for timer in due_timers(heap, at_ms):
+        timers = self.state.timers if feed is None else feed.timers
+        for timer in due_timers(timers, at_ms):
             self._emit(self._due(timer), timer[0])
 
     def _due(self, timer: Timer) -> e.Entry:
@@ -253,7 +275,7 @@ class Engine:
             return e.EventIsStarting(*head, event.name)
         return e.EventRetired(*head)
 
-    def _emit(self, entry: e.Entry, at_ms: int) -> None:
+    def _emit(self, entry: e.Entry, at_ms: int, wall_ms: int = 0) -> None:
         state = self.state
         record = e.JournalRecord(
             JOURNAL_VERSION,
@@ -262,6 +284,7 @@ class Engine:
             self._bets_next,
             self._events_next,
             entry,
+            wall_ms,
         )
         evolve(state, record)
         self._records.append(record)

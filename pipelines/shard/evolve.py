@@ -14,7 +14,7 @@ from pipelines.limits import (
 )
 from pipelines.messages import entries as e
 from pipelines.shard import changes
-from pipelines.shard.clock import add_timer, heap_of, remove_timer
+from pipelines.shard.clock import timers_of
 from pipelines.shard.state import (
     ACCEPTED,
     CANCELLED,
@@ -43,11 +43,20 @@ def evolve(shard: ShardState, record: e.JournalRecord) -> None:
     at_ms = record.at_ms
     kind = type(entry)
     event = shard.events.get(entry.event_id)
-    if event is None or not event.feed_clock or kind is e.EventRetired:
+    if event is None:
+        # A feed event opens at a time of its own, which is not the time of the others.
+        if at_ms > shard.now_ms and not (
+            isinstance(entry, e.EventWasOpened) and entry.clock == "feed"
+        ):
+            shard.now_ms = at_ms
+    elif not event.feed_clock or kind is e.EventRetired:
         if at_ms > shard.now_ms:
             shard.now_ms = at_ms
-    elif at_ms > event.now_ms:
-        event.now_ms = at_ms
+    else:
+        if at_ms > event.now_ms:
+            event.now_ms = at_ms
+        if record.wall_ms > shard.now_ms:
+            shard.now_ms = record.wall_ms
     market = None
     if event is not None:
         event_seq, market_seq = entry.event_seq, entry.market_seq
@@ -123,7 +132,7 @@ def _pending(
     event.bets[key] = bet
     market.pending[key] = entry.due_ms
     timer = (entry.due_ms, shard.shard_seq, "bet", event.event_id, bet.client_id, bet.bet_id)
-    add_timer(heap_of(shard, event, "bet"), timer)
+    timers_of(shard, event, "bet").add(timer)
 
 
 def _rejected(
@@ -149,7 +158,7 @@ def _released(shard: ShardState, event: EventState, market: MarketState, entry: 
     """Take a pending bet out of its wait."""
     key = (entry.client_id, entry.bet_id)
     del market.pending[key]
-    remove_timer(heap_of(shard, event, "bet"), "bet", event.event_id, *key)
+    timers_of(shard, event, "bet").remove("bet", event.event_id, *key)
     return event.bets[key]
 
 

@@ -28,7 +28,7 @@ def _parts(shard: ShardState) -> Iterator[bytes]:
             shard.now_ms,
             shard.bets_next,
             shard.events_next,
-            sorted(shard.timers),
+            list(shard.timers),
             list(shard.retired),
             [(key, bet) for key, bet in shard.orphans.items()],
         )
@@ -47,7 +47,7 @@ def _event_parts(event: EventState) -> Iterator[bytes]:
             event.feed_clock,
             event.seq,
             event.now_ms,
-            sorted(event.timers),
+            list(event.timers),
             list(event.refusals.values()),
         )
     )
@@ -73,6 +73,7 @@ def _event_parts(event: EventState) -> Iterator[bytes]:
                 market.escrow_minor,
                 market.postings,
                 list(market.pending.items()),
+                [(bet.client_id, bet.bet_id) for bet in market.bets],  # settled in this order
             )
         )
     for bet in event.bets.values():

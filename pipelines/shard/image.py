@@ -35,7 +35,7 @@ def image_of(event: EventState, market: MarketState) -> OddsImage:
         market.bet_delay_ms,
         event.start_ms,
         market.at_ms,
-        0 if book.needs_odds else market.escrow_minor,
+        sum([staked for _, staked in shown.values()]),
         market.settlement,
         selections,
     )

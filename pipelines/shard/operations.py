@@ -28,9 +28,7 @@ TRANSITIONS: dict[str, frozenset[str]] = {
 }
 
 
-def decide_operation(
-    shard: ShardState, key: str, operation: o.Operation, at_ms: int
-) -> Iterator[e.Entry]:
+def decide_operation(shard: ShardState, key: str, operation: o.Operation) -> Iterator[e.Entry]:
     """Yield the entries of one operation; at least one, a refusal where it cannot be done."""
     kind = type(operation).__struct_config__.tag
     name = str(kind)

@@ -47,6 +47,8 @@ def _cancel(shard: ShardState, key: str, client_id: str, cancel: CancelRequest) 
     )
     if cancel.client_id and cancel.client_id != client_id:
         code = Code.PERMISSION_DENIED
+    elif cancel.event_id != key:
+        code = Code.EVENT_KEY_MISMATCH
     elif bet is None or bet.market_id != cancel.market_id:
         code = Code.INVALID_BET_ID
     elif bet.status != PENDING:
@@ -89,6 +91,7 @@ def _bet_with_fault(
         return answer
     bet_key = (client_id, bet.bet_id)
     known = event.bets.get(bet_key) or event.refusals.get(bet_key)
+    known = known or shard.orphans.get((key, client_id, bet.bet_id))
     if known is not None:
         return answer_again(event, known, bet)
     return rejected(event, event.markets.get(bet.market_id), client_id, bet, found.code)

@@ -2,11 +2,12 @@
 
 from typing import Final
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from pipelines.books.book import Book
 from pipelines.messages.operations import Market as MarketDefinition
 from pipelines.messages.requests import PricePolicy
+from pipelines.shard.timers import Timer, Timers
 
 __all__ = [
     "ACCEPTED",
@@ -35,9 +36,6 @@ VOID: Final = 6
 STATUS_NAMES: Final = ("pending", "accepted", "rejected", "cancelled", "won", "lost", "void")
 
 BetKey = tuple[str, str]  # client id, bet id
-
-#: (due in ms, order, kind, event id, client id, bet id); kind is bet, start or retire.
-Timer = tuple[int, int, str, str, str, str]
 
 
 class Bet(Struct, gc=False):
@@ -101,7 +99,7 @@ class EventState(Struct):
     markets: dict[str, MarketState] = {}
     bets: dict[BetKey, Bet] = {}
     refusals: dict[BetKey, Bet] = {}
-    timers: list[Timer] = []
+    timers: Timers = field(default_factory=Timers)
 
 
 class ShardState(Struct):
@@ -115,4 +113,4 @@ class ShardState(Struct):
     events: dict[str, EventState] = {}
     orphans: dict[tuple[str, str, str], Bet] = {}
     retired: dict[str, None] = {}
-    timers: list[Timer] = []
+    timers: Timers = field(default_factory=Timers)

@@ -1,0 +1,151 @@
+"""The console command `overround`: what an operator types; each command's work is in its file."""
+
+import logging
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from deploy.edge.command import edge_command
+from pipelines.errors import OverroundError
+from pipelines.settings import Settings, load_settings
+
+__all__ = ["application", "main"]
+
+application = typer.Typer(
+    name="overround",
+    help="Actor-based, distributed odds engine for real-time betting.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+SettingsFile = Annotated[
+    Path | None,
+    typer.Option("--settings", help="TOML file; environment variables go before it."),
+]
+
+
+def _settings(file: Path | None) -> Settings:
+    settings = load_settings(file=file)
+    logging.basicConfig(
+        level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s"
+    )
+    # One line a request would be one line a second and more.
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    return settings
+
+
+@application.command()
+def run(settings_file: SettingsFile = None) -> None:
+    """Start the whole system on this machine and show it until Ctrl-C.
+
+    A real Kafka, a local Ray, the edge, the engine, a simulator with bettors, and the page. Data is
+    kept in .overround and used again at the next start. KAFKA_BOOTSTRAP_SERVERS, ABLY_API_KEY and
+    RAY_ADDRESS replace each part by one of your own.
+    """
+    from deploy.run import run_command
+
+    raise typer.Exit(run_command(_settings(settings_file)))
+
+
+@application.command()
+def replay(
+    recordings: Annotated[list[Path], typer.Argument(help="Betfair stream files (bz2 or plain).")],
+    speed: Annotated[float, typer.Option(help="Times real time; 0 as fast as it goes.")] = 0.0,
+    seed: Annotated[int, typer.Option(help="What the simulated bettors do.")] = 1,
+    bettors: Annotated[int, typer.Option(help="How many bettors take part.")] = 5,
+    engine: Annotated[str, typer.Option(help="fixed or pool.")] = "fixed",
+    run_id: Annotated[str, typer.Option(help="Prefix that keeps replays apart.")] = "",
+    audit_after: Annotated[bool, typer.Option("--audit", help="Audit at the end.")] = False,
+    settings_file: SettingsFile = None,
+) -> None:
+    """Play recorded markets through the running system, with bettors at its edge.
+
+    Where no system runs, one is started and stopped at the end, its data kept.
+    """
+    from deploy.replay_run import replay_run
+
+    settings = _settings(settings_file)
+    raise typer.Exit(
+        replay_run(settings, recordings, speed, seed, bettors, engine, run_id, audit_after)
+    )
+
+
+@application.command()
+def audit(
+    edge: Annotated[bool, typer.Option("--edge", help="Check the channels' history too.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+    complete: Annotated[
+        bool, typer.Option("--complete", help="Inputs that still wait count as failures.")
+    ] = False,
+    settings_file: SettingsFile = None,
+) -> None:
+    """Prove from the topics that no bet was lost, doubled, or settled wrongly; exit 0 if so."""
+    from deploy.audit import audit_command
+
+    raise typer.Exit(audit_command(_settings(settings_file), edge, as_json, complete))
+
+
+@application.command()
+def decide(
+    file: Annotated[str, typer.Argument(help="JSON lines of records; - for standard input.")],
+    until_idle: Annotated[
+        bool, typer.Option("--until-idle", help="Let time pass at the end until no bet waits.")
+    ] = False,
+    state_hash: Annotated[
+        bool, typer.Option("--hash", help="Print the state hash at the end.")
+    ] = False,
+) -> None:
+    """Run the engine over a file of records and print what it decides: a dry run of the rules."""
+    from deploy.decide import decide_command
+
+    raise typer.Exit(decide_command(file, until_idle, state_hash))
+
+
+@application.command()
+def status(
+    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+    settings_file: SettingsFile = None,
+) -> None:
+    """Show the actors of the running system: state, positions, lag, restarts."""
+    from deploy.attach import status_command
+
+    raise typer.Exit(status_command(_settings(settings_file), as_json))
+
+
+@application.command()
+def generate(
+    file: Annotated[Path, typer.Argument(help="Where to write; .bz2 is compressed.")],
+    seed: Annotated[int, typer.Option(help="The same seed writes the same bytes.")] = 1,
+    markets: Annotated[int, typer.Option(help="Markets in the file.")] = 1,
+    runners: Annotated[int, typer.Option(help="Runners a market.")] = 8,
+    updates: Annotated[int, typer.Option(help="Price updates a market.")] = 1_000,
+) -> None:
+    """Write a made-up recording in Betfair's stream format."""
+    from deploy.replay.generate import generate_command
+
+    raise typer.Exit(generate_command(file, seed, markets, runners, updates))
+
+
+application.command("edge")(edge_command)
+
+
+def main() -> None:
+    """Run the command; errors that are expected are one line, not a traceback."""
+    try:
+        application()
+    except OverroundError as error:
+        Console(stderr=True).print(
+            f"[bold red]overround:[/] {escape(error.message)}",
+            highlight=False,
+            soft_wrap=True,
+        )
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

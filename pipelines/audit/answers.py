@@ -1,0 +1,118 @@
+"""Each input record left its entries, and each bet has exactly one first answer.
+
+The journal's positions say which entries belong to which input: all from the one that moves
+`bets_next` past a record until a position moves again. Timers that fire in between are told by
+their kind.
+"""
+
+from typing import Final
+
+from pipelines.audit.firsts import FirstAnswers
+from pipelines.audit.inputs import Inputs
+from pipelines.audit.replies import Replies
+from pipelines.audit.tally import Place, Tally
+from pipelines.messages import entries as e
+from pipelines.ports import Record
+
+__all__ = ["Answers"]
+
+#: What time alone brings about; it may stand among the entries of any record.
+_TIMED: Final = (e.BetConfirmed, e.BetDeclined, e.EventIsStarting, e.EventRetired)
+#: What only a record of `bets` brings about.
+_REPLIES: Final = (
+    e.BetEntry,
+    e.BetCancelled,
+    e.CancelRejected,
+    e.BetRepeated,
+    e.BetConflict,
+    e.RequestRefused,
+)
+
+
+class Answers:
+    """Follows one partition's inputs and journal together."""
+
+    def __init__(self, tally: Tally, bets: Inputs, events: Inputs) -> None:
+        self._tally = tally
+        self._bets = bets
+        self._events = events
+        self._bets_next = 0
+        self._events_next = 0
+        self._firsts = FirstAnswers()
+        self._open: tuple[Record, Replies] | None = None
+        self.bets = 0
+        self.operations = 0
+        self._unknown = False  # the present input is a bet record that is not there any more
+
+    def see(self, place: Place, record: e.JournalRecord) -> None:
+        """Look at the next record of the journal."""
+        if record.bets_next > self._bets_next:
+            self._close()
+            self._bets_next = record.bets_next
+            self._next_bet(place, record.bets_next - 1)
+        if record.events_next > self._events_next:
+            self._close()
+            self._events_next = record.events_next
+            self._next_operation(place, record.events_next - 1)
+        entry = record.entry
+        if self._open is not None:
+            if not isinstance(entry, _TIMED):
+                self._open[1].add(entry)
+        elif isinstance(entry, _REPLIES) and not self._unknown:
+            self._tally.fail(place, f"{type(entry).__name__} answers no record of bets")
+        problem = self._firsts.see(entry)
+        if problem:
+            self._tally.fail(place, problem)
+
+    def finish(self, complete: bool) -> None:
+        """The journal ends here; with `complete`, nothing may wait any more."""
+        self._close()
+        for inputs in (self._bets, self._events):
+            for record in inputs.rest():
+                self._tally.count("inputs that still wait")
+                if complete:
+                    self._unanswered(record)
+        for event_id, (client_id, bet_id), due_ms in self._firsts.pending():
+            self._tally.count("bets that still wait for their delay")
+            if complete:
+                place = Place("bets", -1, -1)
+                what = f"bet {bet_id!r} of {client_id!r} on {event_id!r} is pending until {due_ms}"
+                self._tally.fail(place, what)
+
+    def _next_bet(self, place: Place, offset: int) -> None:
+        self._unknown = self._bets.gone(offset)
+        if self._unknown:
+            self._tally.count("bet records deleted by retention")
+            return
+        record = self._bets.take(offset, self._unanswered)
+        if record is None:
+            self._tally.fail(place, f"answers record {offset} of bets, which is not there")
+            self._unknown = True
+            return
+        self._tally.count("bet records")
+        self.bets += 1
+        self._open = (record, Replies(record, self._firsts))
+
+    def _next_operation(self, place: Place, offset: int) -> None:
+        self._unknown = False
+        if self._events.gone(offset):
+            self._tally.count("operations deleted by retention")
+        elif self._events.take(offset, self._unanswered) is None:
+            self._tally.fail(place, f"answers record {offset} of events, which is not there")
+        else:
+            self._tally.count("operations")
+            self.operations += 1
+
+    def _unanswered(self, record: Record) -> None:
+        place = Place(record.topic, record.partition, record.offset)
+        self._tally.fail(place, "has no entry in the journal")
+
+    def _close(self) -> None:
+        if self._open is None:
+            return
+        record, replies = self._open
+        self._open = None
+        self._tally.count("requests", len(replies.requests))
+        problem = replies.problem()
+        if problem:
+            self._tally.fail(Place(record.topic, record.partition, record.offset), problem)

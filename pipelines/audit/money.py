@@ -1,0 +1,211 @@
+"""Money: what came in, what was paid, what is left; for each bet and each market.
+
+Each stake is in one place at a time: remaining (pending), matched (accepted), lapsed (declined),
+cancelled or voided; each market's postings sum to zero when it is settled, and to its open stakes
+when a result is rolled back. Payouts are worked out again from the result. Kept apart from the
+fold on purpose: it follows the entries with a ledger of its own.
+"""
+
+from pipelines.audit.tally import Place, Tally
+from pipelines.audit.totals import Totals
+from pipelines.books.pool import PoolBook
+from pipelines.books.rounding import dead_heat_payout_minor, payout_minor
+from pipelines.messages import entries as e
+from pipelines.messages.operations import Market
+from pipelines.shard.state import BetKey
+
+__all__ = ["Money"]
+
+MATCHED = "matched"
+REMAINING = "remaining"
+SETTLED = "settled"
+GONE = "lapsed, cancelled or voided"
+
+
+class _Stake:
+    __slots__ = ("odds_e4", "paid_minor", "place", "selection_id", "stake_minor")
+
+    def __init__(self, entry: e.BetEntry, place: str, odds_e4: int) -> None:
+        self.selection_id = entry.selection_id
+        self.stake_minor = entry.stake_minor
+        self.odds_e4 = odds_e4
+        self.place = place
+        self.paid_minor = 0
+
+
+class _Market:
+    __slots__ = ("definition", "escrow_minor", "paid", "result", "staked", "stakes")
+
+    def __init__(self, definition: Market) -> None:
+        self.definition = definition
+        self.escrow_minor = 0
+        self.stakes: dict[BetKey, _Stake] = {}
+        self.result: e.MarketResulted | None = None
+        self.staked = self.paid = 0  # of the present settlement
+
+    def open_minor(self) -> int:
+        return sum(s.stake_minor for s in self.stakes.values() if s.place == MATCHED)
+
+
+class Money:
+    """Follows one partition's postings."""
+
+    def __init__(self, tally: Tally, totals: Totals) -> None:
+        self._tally = tally
+        self._totals = totals
+        self._markets: dict[str, dict[str, _Market]] = {}
+
+    def see(self, place: Place, entry: e.Entry) -> None:
+        """Look at the next entry of the journal."""
+        if isinstance(entry, e.MarketWasOpened):
+            self._markets.setdefault(entry.event_id, {})[entry.market_id] = _Market(entry.market)
+            return
+        if isinstance(entry, e.EventRetired):
+            self._retire(place, entry)
+            return
+        market = self._markets.get(entry.event_id, {}).get(entry.market_id)
+        if market is None:
+            if isinstance(entry, e.BetAccepted | e.BetPending):
+                self._tally.fail(place, f"a stake in market {entry.market_id!r}, which is unknown")
+            return
+        if isinstance(entry, e.BetAccepted | e.BetPending):
+            self._staked(market, entry)
+        elif isinstance(entry, e.BetConfirmed | e.BetDeclined | e.BetCancelled):
+            self._decided(place, market, entry)
+        elif isinstance(entry, e.MarketResulted):
+            self._resulted(place, market, entry)
+        elif isinstance(entry, e.BetSettled):
+            self._settled(place, market, entry)
+        elif isinstance(entry, e.MarketSettled):
+            self._closed(place, market, entry)
+        elif isinstance(entry, e.BetUnsettled):
+            self._unsettled(place, market, entry)
+        elif isinstance(entry, e.MarketUnsettled):
+            self._reopened(place, market, entry)
+
+    def _staked(self, market: _Market, entry: e.BetAccepted | e.BetPending) -> None:
+        key = (entry.client_id, entry.bet_id)
+        if isinstance(entry, e.BetPending):
+            market.stakes[key] = _Stake(entry, REMAINING, 0)
+            return
+        market.stakes[key] = _Stake(entry, MATCHED, entry.odds_e4)
+        market.escrow_minor += entry.stake_minor
+        self._totals.staked(entry.stake_minor)
+
+    def _decided(
+        self, place: Place, market: _Market, entry: e.BetConfirmed | e.BetDeclined | e.BetCancelled
+    ) -> None:
+        stake = self._at(place, market, entry, REMAINING)
+        if stake is None:
+            return
+        if isinstance(entry, e.BetConfirmed):
+            stake.place, stake.odds_e4 = MATCHED, entry.odds_e4
+            market.escrow_minor += stake.stake_minor
+            self._totals.staked(stake.stake_minor)
+        else:
+            stake.place = GONE
+
+    def _resulted(self, place: Place, market: _Market, entry: e.MarketResulted) -> None:
+        market.result = entry
+        market.staked = market.paid = 0
+        if entry.void or market.definition.engine != "pool":
+            return
+        # The dividends again, from the stakes that stand in this ledger.
+        book = PoolBook(market.definition)
+        for stake in market.stakes.values():
+            if stake.place == MATCHED:
+                book.take(stake.selection_id, stake.stake_minor, 0)
+        self._tally.count("dividends", len(entry.dividends))
+        right = book.outcome(entry.winners).dividends
+        if right != entry.dividends:
+            self._tally.fail(place, f"dividends {entry.dividends} where the stakes give {right}")
+
+    def _settled(self, place: Place, market: _Market, entry: e.BetSettled) -> None:
+        stake = self._at(place, market, entry, MATCHED)
+        if stake is None:
+            return
+        self._tally.count("bets settled")
+        right = self._outcome(market, stake, entry)
+        if (entry.result, entry.payout_minor) != right:
+            what = f"bet {entry.bet_id!r} of {entry.client_id!r}: {entry.result} "
+            what += f"{entry.payout_minor}, should be {right[0]} {right[1]}"
+            self._tally.fail(place, what)
+        stake.place = SETTLED if entry.settlement else GONE
+        stake.paid_minor = entry.payout_minor
+        market.escrow_minor -= entry.payout_minor
+        if entry.settlement:
+            market.staked += stake.stake_minor
+            market.paid += entry.payout_minor
+        self._totals.paid(entry.result, entry.payout_minor, 1)
+
+    def _outcome(self, market: _Market, stake: _Stake, entry: e.BetSettled) -> tuple[str, int]:
+        """Return what the bet must come to: result and payout."""
+        result = market.result
+        if not entry.settlement or result is None or result.void:
+            return "void", stake.stake_minor
+        paid = 0
+        places, tied = market.definition.number_of_winners, len(result.winners)
+        if market.definition.engine == "pool":
+            dividend = dict(result.dividends).get(stake.selection_id, 0)
+            paid = payout_minor(stake.stake_minor, dividend)
+        elif stake.selection_id in result.winners:
+            if tied <= places:
+                paid = payout_minor(stake.stake_minor, stake.odds_e4)
+            else:
+                paid = dead_heat_payout_minor(stake.stake_minor, stake.odds_e4, places, tied)
+        return ("win" if paid else "loss"), paid
+
+    def _closed(self, place: Place, market: _Market, entry: e.MarketSettled) -> None:
+        name = f"market {entry.market_id!r} of {entry.event_id!r}"
+        self._tally.count("markets settled")
+        posted = sum(amount for _, amount in entry.postings)
+        market.escrow_minor -= posted
+        self._totals.posted(posted, 1)
+        if market.escrow_minor:
+            self._tally.fail(place, f"postings of {name} sum to {market.escrow_minor}, not to 0")
+        if (entry.staked_minor, entry.paid_minor) != (market.staked, market.paid):
+            said = f"{entry.staked_minor} staked and {entry.paid_minor} paid"
+            found = f"{market.staked} and {market.paid}"
+            self._tally.fail(place, f"{name} says {said}, its bets say {found}")
+        left = market.open_minor()
+        if left:
+            self._tally.fail(place, f"{name} is settled with {left} still staked")
+
+    def _unsettled(self, place: Place, market: _Market, entry: e.BetUnsettled) -> None:
+        stake = self._at(place, market, entry, SETTLED)
+        if stake is None:
+            return
+        if entry.payout_minor != stake.paid_minor:
+            what = f"bet {entry.bet_id!r} of {entry.client_id!r} gives back {entry.payout_minor}"
+            self._tally.fail(place, f"{what}, was paid {stake.paid_minor}")
+        stake.place, stake.paid_minor = MATCHED, 0
+        market.escrow_minor += entry.payout_minor
+        result = market.result
+        won = "win" if entry.payout_minor else "loss"
+        self._totals.paid("void" if result and result.void else won, -entry.payout_minor, -1)
+
+    def _reopened(self, place: Place, market: _Market, entry: e.MarketUnsettled) -> None:
+        self._tally.count("results rolled back")
+        posted = sum(amount for _, amount in entry.postings)
+        market.escrow_minor -= posted
+        market.result = None
+        self._totals.posted(posted, -1)
+        if market.escrow_minor != (left := market.open_minor()):
+            what = f"market {entry.market_id!r} holds {market.escrow_minor} after a rollback"
+            self._tally.fail(place, f"{what}, its open bets {left}")
+
+    def _at(self, place: Place, market: _Market, entry: e.BetReference, at: str) -> _Stake | None:
+        """Return the stake of a bet, if it is where it must be before this entry."""
+        stake = market.stakes.get((entry.client_id, entry.bet_id))
+        if stake is not None and stake.place == at:
+            return stake
+        found = "nowhere" if stake is None else stake.place
+        what = f"{type(entry).__name__} of bet {entry.bet_id!r} of {entry.client_id!r}"
+        self._tally.fail(place, f"{what}: its stake is {found}, not {at}")
+        return None
+
+    def _retire(self, place: Place, entry: e.EventRetired) -> None:
+        for name, market in self._markets.pop(entry.event_id, {}).items():
+            if market.escrow_minor:
+                what = f"market {name!r} is forgotten with {market.escrow_minor} in it"
+                self._tally.fail(place, what)

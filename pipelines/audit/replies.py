@@ -1,0 +1,139 @@
+"""Which entries an input record of `bets` must have left, and whether it did.
+
+Reads the record as the shard does (stage 1, decode), then asks of each request in it for exactly
+one reply of the right kind to the right bettor, in the same order.
+"""
+
+from typing import Final
+
+from pipelines.audit.firsts import FirstAnswers
+from pipelines.limits import ENVELOPE_MESSAGES_MAX, ID_LENGTH_MAX
+from pipelines.messages import entries as e
+from pipelines.messages.requests import BetRequest, CancelRequest
+from pipelines.ports import Record
+from pipelines.shard.decode import Incoming, decode_bets
+
+__all__ = ["REPLIES_MAX", "Replies", "same_body"]
+
+#: A dead letter and a refusal for every message of the largest envelope.
+REPLIES_MAX: Final = 2 * ENVELOPE_MESSAGES_MAX + 2
+
+
+class Replies:
+    """The entries that one input record left, apart from timers. Used once."""
+
+    def __init__(self, record: Record, firsts: FirstAnswers) -> None:
+        """Read the record; `firsts` is as before its replies."""
+        key = record.key or b""
+        self.requests = decode_bets(record.value, record.client_id)
+        self._offset = record.offset
+        self._event_id = _event_id(key)
+        self._entries: list[e.Entry] = []
+        self._known: list[e.BetEntry | None] = []
+        self._firsts = firsts
+        self._dropped = 0
+
+    def add(self, entry: e.Entry) -> None:
+        """The record left this entry; call it before `firsts` sees the entry."""
+        if len(self._entries) >= REPLIES_MAX:
+            self._dropped += 1
+            return
+        known = None
+        if isinstance(entry, e.BetRepeated | e.BetConflict):
+            known = self._firsts.known(entry.event_id, entry.client_id, entry.bet_id)
+        self._entries.append(entry)
+        self._known.append(known)
+
+    def problem(self) -> str:
+        """Say what is wrong with the replies, "" where nothing is."""
+        at = 0
+        if self._event_id is None:
+            if not self._is_letter(0):
+                return "a record without a usable key has no dead letter"
+            at = 1
+            wanted = [one for one in self.requests if one.client_id]
+            for one in wanted:
+                if not self._is_refusal(at, one.client_id):
+                    return f"{one.client_id!r} got no refusal of a record without a usable key"
+                at += 1
+        else:
+            for one in self.requests:
+                taken = self._taken(at, one)
+                if not taken:
+                    return self._missing(at, one)
+                at += taken
+        extra = len(self._entries) - at + self._dropped
+        return f"{extra} more entries than the record asks for" if extra else ""
+
+    def _taken(self, at: int, one: Incoming) -> int:
+        """Return how many entries from `at` on reply to a request; 0 where they do not."""
+        if not one.client_id:
+            return 1 if self._is_letter(at) else 0
+        request = one.request
+        if at >= len(self._entries):
+            return 0
+        entry = self._entries[at]
+        if isinstance(request, BetRequest):
+            return 1 if self._answers(entry, self._known[at], one.client_id, request) else 0
+        if isinstance(request, CancelRequest):
+            cancelled = isinstance(entry, e.BetCancelled | e.CancelRejected)
+            return 1 if cancelled and _of(entry) == (one.client_id, request.bet_id) else 0
+        if self._is_letter(at):
+            return 2 if self._is_refusal(at + 1, one.client_id) else 0
+        answered = isinstance(entry, e.BetRejected | e.BetRepeated | e.BetConflict)
+        whose = (one.client_id, request.fields.get("bet_id"))
+        return 1 if answered and _of(entry) == whose else 0
+
+    def _answers(
+        self, entry: e.Entry, known: e.BetEntry | None, client_id: str, bet: BetRequest
+    ) -> bool:
+        if _of(entry) != (client_id, bet.bet_id) or entry.event_id != self._event_id:
+            return False
+        if isinstance(entry, e.BetEntry):
+            return same_body(entry, bet)
+        if isinstance(entry, e.BetRepeated):
+            return known is None or same_body(known, bet)
+        if isinstance(entry, e.BetConflict):
+            return known is None or not same_body(known, bet)
+        return False
+
+    def _is_letter(self, at: int) -> bool:
+        entry = self._entries[at] if at < len(self._entries) else None
+        return isinstance(entry, e.RecordDeadLettered) and entry.offset == self._offset
+
+    def _is_refusal(self, at: int, client_id: str) -> bool:
+        entry = self._entries[at] if at < len(self._entries) else None
+        return isinstance(entry, e.RequestRefused) and entry.client_id == client_id
+
+    def _missing(self, at: int, one: Incoming) -> str:
+        request = one.request
+        fields = request.fields if not isinstance(request, BetRequest | CancelRequest) else {}
+        bet_id = getattr(request, "bet_id", "") or fields.get("bet_id", "")
+        who = f"bet {bet_id!r} of {one.client_id!r}" if bet_id else "an unreadable request"
+        found = type(self._entries[at]).__name__ if at < len(self._entries) else "nothing"
+        return f"{who} has no fitting answer: found {found}"
+
+
+def same_body(entry: e.BetEntry, bet: BetRequest) -> bool:
+    """Return whether the entry holds the bet as it was asked for."""
+    return (
+        entry.market_id == bet.market_id
+        and entry.selection_id == bet.selection_id
+        and entry.stake_minor == bet.stake_minor
+        and entry.asked_odds_e4 == bet.odds_e4
+        and entry.price_policy == bet.price_policy
+        and entry.tolerance_e4 == bet.tolerance_e4
+        and entry.market_version == bet.market_version
+    )
+
+
+def _of(entry: e.Entry) -> tuple[str, str]:
+    return getattr(entry, "client_id", ""), getattr(entry, "bet_id", "")
+
+
+def _event_id(key: bytes) -> str | None:
+    try:
+        text = key.decode()
+    except UnicodeDecodeError:
+        return None
+    return text if 0 < len(text) <= ID_LENGTH_MAX else None

@@ -1,0 +1,94 @@
+"""Numbers of the journal: dense and rising in the shard, in each event and in each market.
+
+Kept apart from the fold on purpose: it knows nothing of states, only of numbers.
+"""
+
+from typing import Final
+
+from pipelines.audit.tally import Place, Tally
+from pipelines.messages import entries as e
+
+__all__ = ["Sequences"]
+
+#: Entries that may name a market without having a number in it: it is unknown, or not concerned.
+_MAY_BE_OUTSIDE: Final = frozenset(
+    {
+        e.BetRejected,
+        e.CancelRejected,
+        e.BetRepeated,
+        e.BetConflict,
+        e.RequestRefused,
+        e.RecordDeadLettered,
+        e.EventWasOpened,
+        e.EventIsStarting,
+        e.EventRetired,
+        e.OperationRefused,
+    }
+)
+
+
+class _Event:
+    __slots__ = ("markets", "seq")
+
+    def __init__(self) -> None:
+        self.seq = 0
+        self.markets: dict[str, int] = {}
+
+
+class Sequences:
+    """Follows the numbers of one partition; memory is a number for each event and market."""
+
+    def __init__(self, tally: Tally) -> None:
+        self._tally = tally
+        self._shard_seq = 0
+        self._bets_next = 0
+        self._events_next = 0
+        self._events: dict[str, _Event] = {}
+
+    def see(self, place: Place, key: bytes, record: e.JournalRecord) -> None:
+        """Look at the next record of the journal; after a gap go on from what was found."""
+        self._tally.count("journal entries")
+        self._follows(place, "shard_seq", self._shard_seq + 1, record.shard_seq)
+        self._shard_seq = record.shard_seq
+        if record.bets_next < self._bets_next or record.events_next < self._events_next:
+            self._tally.fail(place, "an input position goes back")
+        self._bets_next, self._events_next = record.bets_next, record.events_next
+        entry = record.entry
+        if key != entry.event_id.encode():
+            self._tally.fail(place, f"key {key!r} of an entry of event {entry.event_id!r}")
+        self._event(place, entry)
+
+    def _event(self, place: Place, entry: e.Entry) -> None:
+        event = self._events.get(entry.event_id)
+        if event is None:
+            if not isinstance(entry, e.EventWasOpened):
+                if entry.event_seq:
+                    self._tally.fail(place, f"event {entry.event_id!r} has not been opened")
+                return
+            event = self._events[entry.event_id] = _Event()
+            self._tally.count("events")
+        name = f"event_seq of {entry.event_id!r}"
+        self._follows(place, name, event.seq + 1, entry.event_seq)
+        event.seq = entry.event_seq
+        self._market(place, event, entry)
+        if isinstance(entry, e.EventRetired):
+            del self._events[entry.event_id]
+
+    def _market(self, place: Place, event: _Event, entry: e.Entry) -> None:
+        name, number = entry.market_id, entry.market_seq
+        known = event.markets.get(name)
+        if not number:
+            if type(entry) not in _MAY_BE_OUTSIDE:
+                self._tally.fail(place, f"{type(entry).__name__} without a number in its market")
+            return
+        if known is None:
+            if not isinstance(entry, e.MarketWasOpened):
+                self._tally.fail(place, f"market {name!r} has not been opened")
+            self._tally.count("markets")
+            known = 0
+        self._follows(place, f"market_seq of {name!r}", known + 1, number)
+        event.markets[name] = number
+
+    def _follows(self, place: Place, name: str, expected: int, found: int) -> None:
+        if found != expected:
+            self._tally.fail(place, f"{name}: {found} where {expected} follows")

@@ -1,0 +1,1 @@
+"""Slow, obvious oracles of the books and of a market's life; they share no code with either."""

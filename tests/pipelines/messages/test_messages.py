@@ -1,0 +1,151 @@
+"""Messages on the wire: what must not change silently, versions, tolerance for newer fields."""
+
+import inspect
+from typing import Any
+
+import msgspec
+import pytest
+
+from pipelines.errors import CodecError, JournalError
+from pipelines.messages import entries as e
+from pipelines.messages.dead_letters import DeadLetter
+from pipelines.messages.images import OddsImage
+from pipelines.messages.notices import Notice
+from pipelines.messages.operations import Market, Operation, Selection
+from pipelines.messages.requests import BetRequest, Request
+from pipelines.shard.engine import fold
+
+decode_record = msgspec.msgpack.Decoder(e.JournalRecord).decode
+
+#: A journal outlives the program that wrote it: a tag never changes its meaning.
+TAGS = {
+    e.BetAccepted: 1,
+    e.BetPending: 2,
+    e.BetRejected: 3,
+    e.BetConfirmed: 4,
+    e.BetDeclined: 5,
+    e.BetCancelled: 6,
+    e.CancelRejected: 7,
+    e.BetRepeated: 8,
+    e.BetConflict: 9,
+    e.RequestRefused: 10,
+    e.RecordDeadLettered: 11,
+    e.EventWasOpened: 20,
+    e.EventIsStarting: 21,
+    e.EventRetired: 22,
+    e.MarketWasOpened: 30,
+    e.MarketChanged: 31,
+    e.OddsSet: 32,
+    e.SelectionWasRemoved: 33,
+    e.MarketResulted: 40,
+    e.BetSettled: 41,
+    e.MarketSettled: 42,
+    e.BetUnsettled: 43,
+    e.MarketUnsettled: 44,
+    e.OperationRefused: 50,
+}
+
+
+def test_tags_of_entries_stay() -> None:
+    kinds = e.Entry.__args__
+    assert {kind: kind.__struct_config__.tag for kind in kinds} == TAGS
+
+
+def example(kind: type[e.EntryBase]) -> e.EntryBase:
+    """An entry of the kind with some value in each field."""
+    worth: dict[str, Any] = {
+        "market": Market("1.1", (Selection(1, "Grey", 30_000),)),
+        "prices": ((1, 30_000),),
+        "winners": (1, 2),
+        "dividends": ((1, 25_000),),
+        "postings": (("house:book", -5),),
+        "price_policy": "any",
+        "void": False,
+        "in_play": True,
+    }
+    by_type: dict[object, Any] = {int: 7, str: "text"}
+    fields = inspect.get_annotations(kind)
+    for base in kind.__mro__[1:]:
+        if issubclass(base, e.EntryBase):
+            fields = {**inspect.get_annotations(base), **fields}
+    values: dict[str, Any] = {n: worth.get(n, by_type.get(of)) for n, of in fields.items()}
+    return kind(**values)
+
+
+@pytest.mark.parametrize("kind", TAGS, ids=lambda kind: kind.__name__)
+def test_every_entry_comes_back_as_it_was(kind: type[e.EntryBase]) -> None:
+    record = e.JournalRecord(1, 1, 2, 3, 4, example(kind), 5)  # type: ignore[arg-type]
+    assert decode_record(msgspec.msgpack.encode(record)) == record
+
+
+def test_a_record_written_before_there_was_a_wall_time() -> None:
+    old = [1, 1, 2, 3, 4, [21, "race", 1, "", 0, "Race"]]
+    expected = e.JournalRecord(1, 1, 2, 3, 4, e.EventIsStarting("race", 1, "", 0, "Race"))
+    assert decode_record(msgspec.msgpack.encode(old)) == expected
+
+
+def test_a_field_that_a_newer_program_adds_is_ignored() -> None:
+    new = [1, 1, 2, 3, 4, [21, "race", 1, "", 0, "Race", "more"], 0, "more"]
+    assert decode_record(msgspec.msgpack.encode(new)).entry.event_id == "race"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        [2, 1, 2, 3, 4, [21, "race", 1, "", 0, "Race"]],
+        [1, 1, 2, 3, 4, [99, "race", 1, "", 0]],
+        [1, 1, 2, 3, 4],
+        [1, 1, 2, 3, 4, [21, "race", "1", "", 0, "Race"]],
+    ],
+    ids=["version", "entry", "short", "type"],
+)
+def test_a_journal_of_another_format_is_not_folded(wrong: list[object]) -> None:
+    with pytest.raises(CodecError, match="partition 0 after record 0"):
+        fold(0, [msgspec.msgpack.encode(wrong)])
+
+
+def opened(shard_seq: int, event_seq: int) -> bytes:
+    entry = e.EventWasOpened("race", event_seq, "", 0, "Race", "", 0, "wall")
+    return msgspec.msgpack.encode(e.JournalRecord(1, shard_seq, 0, 0, 1, entry))
+
+
+def starting(shard_seq: int, event_seq: int) -> bytes:
+    entry = e.EventIsStarting("race", event_seq, "", 0, "Race")
+    return msgspec.msgpack.encode(e.JournalRecord(1, shard_seq, 0, 0, 1, entry))
+
+
+def test_a_journal_with_a_gap_is_not_folded() -> None:
+    assert fold(0, [opened(1, 1), starting(2, 2)]).shard_seq == 2
+    with pytest.raises(JournalError, match="goes from 1 to 3"):
+        fold(0, [opened(1, 1), starting(3, 2)])
+    with pytest.raises(JournalError, match="goes from 0 to 2"):
+        fold(0, [opened(2, 1)])
+    with pytest.raises(JournalError, match="event race"):
+        fold(0, [opened(1, 1), starting(2, 3)])
+
+
+@pytest.mark.parametrize("of", [OddsImage, Notice, DeadLetter])
+def test_images_notices_and_dead_letters_carry_their_version(of: type[msgspec.Struct]) -> None:
+    names = of.__struct_fields__
+    by_type: dict[object, object] = {int: 1, str: "x", bool: True, bytes: b"x"}
+    annotations = inspect.get_annotations(of)
+    value = {name: by_type.get(annotations[name], []) for name in names if name != "v"}
+    body = msgspec.msgpack.encode(value)
+    assert msgspec.msgpack.decode(body, type=of).v == 1  # type: ignore[attr-defined]
+    newer = msgspec.msgpack.encode({**value, "v": 2})
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.msgpack.decode(newer, type=of)
+
+
+def test_messages_cannot_be_changed() -> None:
+    request = BetRequest("b1", "race", "1.1", 1, 100)
+    with pytest.raises(AttributeError):
+        request.stake_minor = 1_000_000  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("of", [Request, Operation])
+def test_a_version_that_is_not_known_is_refused(of: object) -> None:
+    for kind in of.__args__:  # type: ignore[attr-defined]
+        value = {"type": kind.__struct_config__.tag, "v": 2}
+        with pytest.raises(msgspec.ValidationError):
+            msgspec.json.decode(msgspec.json.encode(value), type=of)
