@@ -12,7 +12,7 @@ COLOURS = {HOLDS: "green", FAILS: "bold red", NOT_CHECKED: "yellow"}
 
 
 def print_report(report: AuditReport, console: Console) -> None:
-    """Print the report; money in minor units."""
+    """Print the report; money in units of 100 minor ones."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("check", "result", "compared", "what it says"):
         table.add_column(name, overflow="fold")
@@ -30,13 +30,18 @@ def print_report(report: AuditReport, console: Console) -> None:
     figures = report.figures
     console.print(
         f"\nbets {figures.bets:,}, accepted {figures.accepted:,}, rejected "
-        f"{figures.rejected + figures.declined:,}; money in {figures.money_in_minor:,}, paid "
-        f"{figures.paid_minor:,}, refunded {figures.refunded_minor:,}, to the house "
-        f"{figures.house_minor:,}, held {figures.held_minor:,}",
+        f"{figures.rejected + figures.declined:,}; money in {_money(figures.money_in_minor)}, paid "
+        f"{_money(figures.paid_minor)}, refunded {_money(figures.refunded_minor)}, to the house "
+        f"{_money(figures.house_minor)}, held {_money(figures.held_minor)}",
         highlight=False,
     )
     verdict = "[green]all checks hold[/]" if report.holds else "[bold red]the audit fails[/]"
     console.print(verdict)
+
+
+def _money(amount_minor: int) -> str:
+    sign = "-" if amount_minor < 0 else ""
+    return f"{sign}{abs(amount_minor) // 100:,}.{abs(amount_minor) % 100:02d}"
 
 
 def _result(check: Check) -> str:

@@ -31,11 +31,9 @@ SettingsFile = Annotated[
 
 def _settings(file: Path | None) -> Settings:
     settings = load_settings(file=file)
-    logging.basicConfig(
-        level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s"
-    )
-    # One line a request would be one line a second and more.
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    # What is printed is for people; INFO of the parts would drown it.
+    level = "DEBUG" if settings.log_level == "DEBUG" else "WARNING"
+    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     return settings
 
 

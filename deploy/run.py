@@ -71,6 +71,8 @@ def _log_to_file(data_dir: Path, level: str) -> None:
         format="%(asctime)s %(levelname)s %(name)s %(message)s",
         force=True,
     )
+    # A line a request would be a line a second.
+    logging.getLogger("httpx").setLevel(logging.WARNING)
 
 
 def _simulator(stack: Stack) -> Child:
