@@ -25,7 +25,8 @@ from pipelines.audit.partition import Audit, Sources, audit_partition
 from pipelines.audit.report import AuditReport
 from pipelines.audit.tally import Place
 from pipelines.errors import StackError
-from pipelines.kafka.topic_reader import Bounds, TopicReader
+from pipelines.kafka.ends import Bounds
+from pipelines.kafka.topic_reader import TopicReader
 from pipelines.ports import Record
 from pipelines.settings import Settings
 from pipelines.topics import BETS, DEAD_LETTERS, EVENTS, JOURNAL, ODDS

@@ -16,13 +16,13 @@ from deploy.edge.refusals import (
     TOO_LARGE,
     refused,
 )
-from deploy.edge.wire import Message
+from deploy.edge.wire import Carrier, Message, PresenceMessage
 
 __all__ = ["canonical", "size_of"]
 
 
-def canonical(message: Message) -> Message:
-    """Return the message with canonical data. Raises EdgeError."""
+def canonical(message: Carrier) -> Carrier:
+    """Return it with canonical data. Raises EdgeError."""
     data, encoding = message.data, message.encoding or ""
     if isinstance(data, dict | list):
         data = _json_text(data)
@@ -49,11 +49,13 @@ def _json_text(value: object) -> str:
         raise refused(INVALID_MESSAGE, f"not valid JSON: {error}"[:200]) from error
 
 
-def size_of(message: Message) -> int:
+def size_of(message: Message | PresenceMessage) -> int:
     """Bytes of a message as Ably counts them: name, client id, data and extras (TO3l8)."""
     data = message.data
     size = len(data.encode()) if isinstance(data, str) else len(data or b"")
-    size += len((message.name or "").encode()) + len((message.client_id or "").encode())
+    if isinstance(message, Message):
+        size += len((message.name or "").encode())
+    size += len((message.client_id or "").encode())
     if message.extras:
         size += len(msgspec.json.encode(message.extras))
     return size

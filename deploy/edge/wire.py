@@ -5,61 +5,30 @@ Ably's features specification, protocol version 2 and later.
 """
 
 import base64
-from enum import IntEnum, IntFlag
-from typing import Any, Final
+from enum import IntEnum
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Struct
 
+from deploy.edge.actions import ALL_MODES, DEFAULT_MODES, MODES, Action, Flag
 from deploy.edge.refusals import BAD_REQUEST, HELP_URL, refused
 from pipelines.errors import EdgeError
 
-__all__ = ["Action", "ErrorInfo", "Flag", "Format", "Frame", "Message", "Protocol"]
-
-
-class Action(IntEnum):
-    """What a protocol message does."""
-
-    HEARTBEAT = 0
-    ACK = 1
-    NACK = 2
-    CONNECT = 3
-    CONNECTED = 4
-    DISCONNECT = 5
-    DISCONNECTED = 6
-    CLOSE = 7
-    CLOSED = 8
-    ERROR = 9
-    ATTACH = 10
-    ATTACHED = 11
-    DETACH = 12
-    DETACHED = 13
-    PRESENCE = 14
-    MESSAGE = 15
-    SYNC = 16
-    AUTH = 17
-
-
-class Flag(IntFlag):
-    """Flags of ATTACH and ATTACHED; the upper ones are the modes of an attachment."""
-
-    HAS_PRESENCE = 1 << 0
-    HAS_BACKLOG = 1 << 1
-    RESUMED = 1 << 2
-    ATTACH_RESUME = 1 << 5
-    PRESENCE = 1 << 16
-    PUBLISH = 1 << 17
-    SUBSCRIBE = 1 << 18
-    PRESENCE_SUBSCRIBE = 1 << 19
-
-
-MODES: Final = {
-    "presence": Flag.PRESENCE,
-    "publish": Flag.PUBLISH,
-    "subscribe": Flag.SUBSCRIBE,
-    "presence_subscribe": Flag.PRESENCE_SUBSCRIBE,
-}
-ALL_MODES: Final = Flag.PRESENCE | Flag.PUBLISH | Flag.SUBSCRIBE | Flag.PRESENCE_SUBSCRIBE
+__all__ = [
+    "ALL_MODES",
+    "DEFAULT_MODES",
+    "MODES",
+    "Action",
+    "Annotation",
+    "ErrorInfo",
+    "Flag",
+    "Format",
+    "Frame",
+    "Message",
+    "PresenceMessage",
+    "Protocol",
+]
 
 
 class Format(IntEnum):
@@ -97,6 +66,42 @@ class Message(Struct, rename="camel", omit_defaults=True, kw_only=True):
     serial: str | None = None
     action: int | None = None
     version: dict[str, Any] | None = None
+    annotations: dict[str, Any] | None = None
+
+
+class PresenceMessage(Struct, rename="camel", omit_defaults=True, kw_only=True):
+    """One member's coming, going or change; data as in a message."""
+
+    action: int
+    id: str | None = None
+    client_id: str | None = None
+    connection_id: str | None = None
+    data: Any = None
+    encoding: str | None = None
+    timestamp: int | None = None
+    extras: dict[str, Any] | None = None
+
+
+class Annotation(Struct, rename="camel", omit_defaults=True, kw_only=True):
+    """A note on a message, such as a reaction; `message_serial` names the message."""
+
+    action: int | None = None
+    id: str | None = None
+    serial: str | None = None
+    message_serial: str | None = None
+    type: str | None = None
+    name: str | None = None
+    count: int | None = None
+    client_id: str | None = None
+    connection_id: str | None = None
+    data: Any = None
+    encoding: str | None = None
+    timestamp: int | None = None
+    extras: dict[str, Any] | None = None
+
+
+#: What carries data with an encoding.
+Carrier = TypeVar("Carrier", Message, PresenceMessage, Annotation)
 
 
 class ConnectionDetails(Struct, rename="camel", omit_defaults=True, kw_only=True):
@@ -130,6 +135,8 @@ class Protocol(Struct, rename="camel", omit_defaults=True, kw_only=True):
     error: ErrorInfo | None = None
     auth: dict[str, Any] | None = None
     messages: list[Message] | None = None
+    presence: list[PresenceMessage] | None = None
+    annotations: list[Annotation] | None = None
 
 
 _protocol_json = msgspec.json.Decoder(Protocol)
@@ -152,12 +159,25 @@ def decode_value(raw: bytes, form: Format) -> Any:
         raise refused(BAD_REQUEST, f"the body cannot be read: {error}"[:300]) from error
 
 
+Asked = TypeVar("Asked", bound=Struct)
+
+
+def convert(value: object, kind: type[Asked]) -> Asked:
+    """Read a structure from a decoded body. Raises EdgeError."""
+    try:
+        return msgspec.convert(value, kind)
+    except (msgspec.ValidationError, RecursionError) as error:
+        raise refused(BAD_REQUEST, f"not a {kind.__name__}: {error}"[:300]) from error
+
+
 def convert_message(value: object) -> Message:
     """Read a message from a decoded body. Raises EdgeError."""
-    try:
-        return msgspec.convert(value, Message)
-    except (msgspec.ValidationError, RecursionError) as error:
-        raise refused(BAD_REQUEST, f"not a message: {error}"[:300]) from error
+    return convert(value, Message)
+
+
+def shown(carrier: Carrier, form: Format) -> Any:
+    """Return what a REST answer of this format holds for it."""
+    return msgspec.to_builtins(outgoing(carrier, form), builtin_types=(bytes,))
 
 
 def encode_value(value: object, form: Format) -> bytes:
@@ -165,8 +185,8 @@ def encode_value(value: object, form: Format) -> bytes:
     return msgspec.msgpack.encode(value) if form is Format.MSGPACK else msgspec.json.encode(value)
 
 
-def outgoing(message: Message, form: Format) -> Message:
-    """Return the message as a client of this format gets it: bytes are base64 in JSON."""
+def outgoing(message: Carrier, form: Format) -> Carrier:
+    """Return it as a client of this format gets it: bytes are base64 in JSON."""
     if form is Format.MSGPACK or not isinstance(message.data, bytes):
         return message
     encoding = f"{message.encoding}/base64" if message.encoding else "base64"
@@ -177,30 +197,37 @@ def outgoing(message: Message, form: Format) -> Message:
 class Frame:
     """A protocol message for many sockets: each format is encoded once, when first asked for."""
 
-    __slots__ = ("_message", "_wire")
+    __slots__ = ("_wire", "message")
 
     def __init__(self, message: Protocol) -> None:
-        self._message = message
+        self.message = message
         self._wire: list[bytes | None] = [None, None]
 
     def renamed(self, channel: str) -> "Frame":
         """Return the frame for one who knows the channel by another name; "" is the same."""
         if not channel:
             return self
-        return Frame(msgspec.structs.replace(self._message, channel=channel))
+        return Frame(msgspec.structs.replace(self.message, channel=channel))
 
     def wire(self, form: Format) -> bytes:
         """Return the whole WebSocket frame, header included."""
         found = self._wire[form]
         if found is None:
-            found = self._wire[form] = _frame(self._message, form)
+            found = self._wire[form] = _frame(self.message, form)
         return found
 
 
 def _frame(message: Protocol, form: Format) -> bytes:
-    if message.messages and form is Format.JSON:
-        inner = [outgoing(one, form) for one in message.messages]
-        message = msgspec.structs.replace(message, messages=inner)
+    if form is Format.JSON:
+        if message.messages:
+            inner = [outgoing(one, form) for one in message.messages]
+            message = msgspec.structs.replace(message, messages=inner)
+        elif message.presence:
+            members = [outgoing(one, form) for one in message.presence]
+            message = msgspec.structs.replace(message, presence=members)
+        elif message.annotations:
+            notes = [outgoing(one, form) for one in message.annotations]
+            message = msgspec.structs.replace(message, annotations=notes)
     return websocket_frame(encode_value(message, form), binary=form is Format.MSGPACK)
 
 

@@ -6,20 +6,19 @@ When Kafka goes away, `poll` returns nothing and reading goes on where it was on
 """
 
 import logging
-import time
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from pipelines.errors import BrokerError
+from pipelines.kafka.ends import bounds_of
 
 __all__ = ["CommittedReader", "ReadRecord"]
 
 logger = logging.getLogger(__name__)
 
 COMMIT_TIMEOUT_S: Final = 5.0
-LEADERLESS_WAIT_S: Final = 0.1
 QUEUED_KIB_MAX: Final = 16_384
 NO_TIMESTAMP: Final = 0
 
@@ -128,7 +127,10 @@ class CommittedReader:
 
     def ends(self) -> dict[tuple[str, int], int]:
         """Return the offset after the last record of each partition, as Kafka says now."""
-        return {where: self._end(*where) for where in self._assigned}
+        return {
+            where: bounds_of(self._consumer, *where, COMMIT_TIMEOUT_S).end
+            for where in self._assigned
+        }
 
     def known_ends(self) -> dict[tuple[str, int], int]:
         """Return the ends as the last fetches saw them: no request; partitions unread are absent.
@@ -158,21 +160,6 @@ class CommittedReader:
         if not self._closed:
             self._closed = True
             self._consumer.close()
-
-    def _end(self, topic: str, partition: int) -> int:
-        deadline_s = time.monotonic() + COMMIT_TIMEOUT_S
-        while True:
-            try:
-                _, high = self._consumer.get_watermark_offsets(
-                    TopicPartition(topic, partition), COMMIT_TIMEOUT_S, cached=False
-                )
-            except KafkaException as error:
-                # A partition that was just made or has just moved has no leader for a moment.
-                if time.monotonic() > deadline_s:
-                    raise BrokerError(f"end of {topic}/{partition} unknown: {error}") from error
-                time.sleep(LEADERLESS_WAIT_S)
-            else:
-                return int(high)
 
     def _of_topic(self, topic: str) -> list[TopicPartition]:
         return [TopicPartition(t, p) for t, p in self._assigned if t == topic]

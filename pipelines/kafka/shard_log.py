@@ -21,6 +21,7 @@ from confluent_kafka import (
 )
 
 from pipelines.errors import BrokerError, FencedError
+from pipelines.kafka.ends import bounds_of
 from pipelines.limits import RECORD_BYTES_MAX
 from pipelines.ports import Output, Record
 from pipelines.settings import Settings
@@ -99,7 +100,7 @@ class KafkaShardLog:
         )
         at = TopicPartition(JOURNAL, self._partition, OFFSET_BEGINNING)
         try:
-            _, high = consumer.get_watermark_offsets(at, timeout=COMMIT_TIMEOUT_S)
+            high = bounds_of(consumer, JOURNAL, self._partition, COMMIT_TIMEOUT_S).end
             consumer.assign([at])
             heard_s = time.monotonic()
             while True:

@@ -7,20 +7,20 @@ one fetch queue, however long the topic is.
 import logging
 import time
 from collections.abc import Iterator
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from pipelines.errors import BrokerError
+from pipelines.kafka.ends import Bounds, bounds_of
 from pipelines.kafka.shard_log import CLIENT_ID_HEADER
 from pipelines.ports import Record
 
-__all__ = ["Bounds", "TopicReader"]
+__all__ = ["TopicReader"]
 
 logger = logging.getLogger(__name__)
 
 REQUEST_TIMEOUT_S: Final = 10.0
-LEADERLESS_MAX_S: Final = 10.0
 SILENCE_MAX_S: Final = 30.0
 OPEN_TRANSACTION_MAX_S: Final = 30.0
 CHUNK_RECORDS: Final = 2_000
@@ -34,13 +34,6 @@ _LOST: Final = frozenset(
         KafkaError.OFFSET_OUT_OF_RANGE,
     }
 )
-
-
-class Bounds(NamedTuple):
-    """First offset that Kafka still has, and the offset after the last committed record."""
-
-    first: int
-    end: int
 
 
 class TopicReader:
@@ -75,14 +68,14 @@ class TopicReader:
 
     def bounds(self, partition: int) -> Bounds:
         """Return what is committed now. Raises BrokerError."""
-        return self._bounds(self._committed, partition)
+        return bounds_of(self._committed, self.topic, partition, REQUEST_TIMEOUT_S)
 
     def settled_bounds(self, partition: int) -> Bounds:
         """Return what is committed once every transaction that is open now has ended.
 
         Raises BrokerError where one stays open too long.
         """
-        end = self._bounds(self._all, partition).end
+        end = bounds_of(self._all, self.topic, partition, REQUEST_TIMEOUT_S).end
         deadline_s = time.monotonic() + OPEN_TRANSACTION_MAX_S
         while (bounds := self.bounds(partition)).end < end:
             if time.monotonic() > deadline_s:
@@ -124,21 +117,6 @@ class TopicReader:
         """Release connections; safe to call once."""
         self._committed.close()
         self._all.close()
-
-    def _bounds(self, consumer: Consumer, partition: int) -> Bounds:
-        at = TopicPartition(self.topic, partition)
-        deadline_s = time.monotonic() + LEADERLESS_MAX_S
-        while True:
-            try:
-                first, end = consumer.get_watermark_offsets(at, REQUEST_TIMEOUT_S, cached=False)
-            except KafkaException as error:
-                # A partition that was just made or has just moved has no leader for a moment.
-                if time.monotonic() > deadline_s:
-                    where = f"{self.topic}/{partition}"
-                    raise BrokerError(f"end of {where} unknown: {error}") from error
-                time.sleep(0.1)
-            else:
-                return Bounds(first, end)
 
     def _record(self, partition: int, message: Message) -> Record:
         client_id = ""
