@@ -32,6 +32,7 @@ def local_ray() -> Iterator[None]:
                 log_to_driver=False,
                 namespace="overround",
                 _temp_dir=home,
+                _node_ip_address="127.0.0.1",
             )
             yield
         finally:
