@@ -99,7 +99,7 @@ def _say_where(console: Console, stack: Stack) -> None:
     settings = stack.settings
     table = Table.grid(padding=(0, 2))
     rows = [
-        ("bettor page", f"{settings.ably_url}/pages/"),
+        *(_edge_pages(settings.ably_url) if stack.has_edge else ()),
         ("metrics", f"http://127.0.0.1:{settings.metrics_port}/metrics"),
         ("Ray dashboard", stack.dashboard_url or "off"),
         ("Kafka", settings.kafka_bootstrap_servers),
@@ -109,6 +109,10 @@ def _say_where(console: Console, stack: Stack) -> None:
         table.add_row(name, Text(where, style="cyan"))
     console.print(table)
     console.print("Ctrl-C stops everything.\n")
+
+
+def _edge_pages(url: str) -> list[tuple[str, str]]:
+    return [("bettor page", f"{url}/pages/"), ("phones", f"{url}/overround/phone")]
 
 
 def _show(console: Console, stack: Stack, simulator: Child, stopping: Stopping) -> None:

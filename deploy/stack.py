@@ -49,6 +49,7 @@ class Stack:
         self.data_dir = Path(settings.data_dir).resolve()
         self.key_file = self.data_dir / "edge-keys.json"
         self.dashboard_url = ""
+        self.has_edge = False  # False where Ably's cloud is used
 
     def __enter__(self) -> "Stack":
         try:
@@ -143,6 +144,7 @@ class Stack:
                 raise StackError(f"the edge did not start:\n{log_tail(log_file)}")
             time.sleep(0.05)
         self.settings = replace(settings, ably_url=url, ably_api_key=key)
+        self.has_edge = True
 
     def _edge_key(self) -> str:
         """Return the backend's key at the edge; made once and kept, readable by its owner only."""
