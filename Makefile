@@ -51,6 +51,13 @@ bench: setup ## Measure the whole way of a bet on this machine
 bench-core: setup ## Measure the engine alone, without Kafka
 	$(BIN)/python -m tests.bench.core $(ARGS)
 
+# Which seeded runs of the simulation: make sim SEEDS=1-1000
+SEEDS ?= 1-1000
+
+.PHONY: sim
+sim: setup ## Run the whole engine with seeded faults on simulated time
+	SEEDS=$(SEEDS) $(BIN)/python -m pytest tests/sim -q $(ARGS)
+
 .PHONY: setup
 setup: $(STAMP) pages ## Create .venv and install what the lock file names
 

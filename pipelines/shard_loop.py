@@ -15,6 +15,7 @@ from typing import Final, Protocol
 from pipelines.errors import FencedError
 from pipelines.limits import QUERY_PAGE_BETS_MAX
 from pipelines.messages import entries as e
+from pipelines.messages import order_entries as oe
 from pipelines.ports import Clock, Record, ShardLog
 from pipelines.settings import Settings
 from pipelines.shard.clock import next_due_ms
@@ -46,7 +47,8 @@ class LoopMetrics(Protocol):
 
 
 class ShardLoop:
-    """One partition's life. `run` blocks; the other methods may be called from other threads."""
+    """One partition's life. `run` blocks and is made of `restore` and `step`, all in one thread;
+    the other methods may be called from other threads."""
 
     def __init__(
         self,
@@ -64,6 +66,7 @@ class ShardLoop:
         self._stop = threading.Event()
         self._lock = threading.Lock()  # held while the state changes; queries take it briefly
         self._state = ShardState(partition)
+        self._engine = Engine(self._state)
         self._phase = "starting"
         self._restored_s = 0.0
         self._progress_s = clock.monotonic_s()
@@ -76,11 +79,9 @@ class ShardLoop:
     def run(self) -> None:
         """Run until `stop`. Raises FencedError or BrokerError; the log is closed either way."""
         try:
-            self._phase = "restoring"
-            engine = self._restore()
-            self._phase = "running"
+            self.restore()
             while not self._stop.is_set():
-                self._round(engine)
+                self.step()
             self._phase = "stopped"
         except FencedError as error:
             self._phase, self._last_error = "fenced", error.message
@@ -95,7 +96,9 @@ class ShardLoop:
         """Ask the loop to end after the present transaction."""
         self._stop.set()
 
-    def _restore(self) -> Engine:
+    def restore(self) -> None:
+        """Take the partition over and fold its journal; `step` goes on from there."""
+        self._phase = "restoring"
         began_s = self._clock.monotonic_s()
         self._log.fence()
         state = fold(self.partition, self._heartbeat(self._log.journal()))
@@ -115,7 +118,8 @@ class ShardLoop:
             state.shard_seq,
             self._restored_s,
         )
-        return Engine(state)
+        self._engine = Engine(state)
+        self._phase = "running"
 
     def _heartbeat(self, values: Iterator[bytes]) -> Iterator[bytes]:
         for count, value in enumerate(values):
@@ -123,8 +127,9 @@ class ShardLoop:
                 self._progress_s = self._clock.monotonic_s()
             yield value
 
-    def _round(self, engine: Engine) -> None:
-        """Read what is there, decide it, write it."""
+    def step(self) -> None:
+        """Read what is there, decide it, write it. Raises FencedError or BrokerError."""
+        engine = self._engine
         wait_s = self._wait_s()
         records = self._log.poll(self._settings.transaction_records_max, wait_s)
         began_s = self._clock.monotonic_s()
@@ -245,4 +250,14 @@ _ANSWER_NAMES: Final = {
     e.RecordDeadLettered: "dead_lettered",
     e.BetSettled: "settled",
     e.BetUnsettled: "unsettled",
+    oe.OrderPlaced: "accepted",
+    oe.OrderPending: "pending",
+    oe.OrderRejected: "rejected",
+    oe.OrderConfirmed: "confirmed",
+    oe.BetMatched: "matched",
+    oe.OrderCancelled: "cancelled",
+    oe.OrderLapsed: "lapsed",
+    oe.OrderUpdated: "updated",
+    oe.ChangeRejected: "change_rejected",
+    oe.BetVoided: "voided",
 }

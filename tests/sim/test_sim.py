@@ -1,0 +1,97 @@
+"""Seeded runs of the whole engine with faults; `make sim SEEDS=1-1000` runs more of them.
+
+A failing seed is named in the test's id: run that id again, and the same trace is made.
+"""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from pipelines.notifier.sent_log import SentLog
+from pipelines.ports import Publication
+from tests.sim.edge import SimulatedEdge
+from tests.sim.faults import Odds
+from tests.sim.kafka import SimulatedKafka, SimulatedShardLog
+from tests.sim.verdict import check
+from tests.sim.world import World
+
+STEPS = 600
+
+
+def _seeds() -> list[int]:
+    first, _, last = os.environ.get("SEEDS", "1-100").partition("-")
+    return list(range(int(first), int(last or first) + 1))
+
+
+@pytest.mark.parametrize("seed", _seeds())
+def test_nothing_is_lost_or_doubled(seed: int, tmp_path: Path) -> None:
+    world = World(seed)
+    try:
+        world.run(STEPS)
+        check(world)
+    except Exception:
+        trace = Path(os.environ.get("SIM_TRACES", str(tmp_path))) / f"seed-{seed}.trace"
+        trace.write_text("\n".join(world.lines))
+        print(f"seed {seed} fails after {len(world.lines)} events; the last ones:")
+        print("\n".join(world.lines[-30:]))
+        raise
+
+
+def test_a_seed_gives_the_same_trace_again() -> None:
+    digests = []
+    for _ in range(2):
+        world = World(7)
+        world.run(STEPS)
+        digests.append(world.digest())
+    assert digests[0] == digests[1]
+
+
+def test_without_faults_nothing_is_repeated() -> None:
+    none = Odds(0, 0, 0, 0, 0, 0, 0, 0)
+    world = World(3, none)
+    world.run(STEPS)
+    check(world)
+    assert not [line for line in world.lines if "fault" in line]
+    assert world.traffic.sent
+    assert len({push.collapse_key for push in world.edge.pushes}) > 3
+
+
+def _failures(seeds: int) -> int:
+    failed = 0
+    for seed in range(1, seeds + 1):
+        world = World(seed)
+        try:
+            world.run(STEPS)
+            check(world)
+        except AssertionError:
+            failed += 1
+    return failed
+
+
+def test_a_kafka_that_does_not_fence_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(SimulatedKafka, "check", lambda self, transactional_id, epoch: None)
+    assert _failures(30)
+
+
+def test_a_shard_that_reads_an_input_twice_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = SimulatedShardLog.assign
+
+    def assign(self: SimulatedShardLog, bets_next: int, events_next: int) -> None:
+        real(self, max(0, bets_next - 1), events_next)
+
+    monkeypatch.setattr(SimulatedShardLog, "assign", assign)
+    assert _failures(5) == 5
+
+
+def test_an_edge_that_forgets_ids_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    def take(self: SimulatedEdge, publication: Publication) -> None:
+        self.channels[publication.channel].append(publication)
+
+    monkeypatch.setattr(SimulatedEdge, "_take", take)
+    assert _failures(20)
+
+
+def test_a_notifier_without_memory_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(SentLog, "sent", lambda self, notice: False)
+    assert _failures(60)

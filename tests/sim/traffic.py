@@ -1,0 +1,188 @@
+"""What operator and bettors of a simulation send: races that open, move, run, and have a result."""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from pipelines.channels import odds_out
+from pipelines.topics import BETS, EVENTS, partition_of
+from tests.sim.edge import SimulatedEdge
+from tests.sim.kafka import SimulatedKafka
+
+SELECTIONS = 5
+LADDER = (15_000, 18_000, 20_000, 25_000, 30_000, 34_000, 40_000, 50_000, 80_000)
+STAKES_MINOR = (1, 100, 100, 2_500, 2_500, 10_000, 10**13)
+POISON = (
+    b"",
+    b"\xff\xfe",
+    b"{",
+    b"[1,2]",
+    b'{"type":"bet"}',
+    b"x" * 300_000,
+    b'{"v":9,"type":"bet"}',
+)
+
+
+@dataclass
+class Race:
+    """What the operator knows of one event."""
+
+    event_id: str
+    engine: str
+    odds: list[int]
+    status: str = "OPEN"
+    version: int = 1
+    settled: bool = False
+    bets: list[tuple[str, str]] = field(default_factory=list)
+
+
+class Traffic:
+    """Writes records of `events` and `bets`; everything drawn from one generator."""
+
+    def __init__(
+        self,
+        kafka: SimulatedKafka,
+        edge: SimulatedEdge,
+        partitions: int,
+        generator: random.Random,
+        trace: Callable[[str], None],
+    ) -> None:
+        self._kafka = kafka
+        self._edge = edge
+        self._partitions = partitions
+        self._random = generator
+        self._trace = trace
+        self.races: list[Race] = []
+        #: Each readable bet that was sent: (event, bettor, bet id).
+        self.sent: set[tuple[str, str, str]] = set()
+        self._sent_values: list[tuple[str, str, dict[str, Any]]] = []
+        self.poison = 0
+        self._counter = 0
+
+    def operate(self) -> None:
+        """Open a race, or let one go on."""
+        going = [race for race in self.races if not race.settled]
+        if len(going) < 3:
+            self._open()
+            return
+        race = self._random.choice(going)
+        step = self._random.randrange(12)
+        if step < 6 and race.engine == "fixed":
+            self._prices(race)
+        elif step < 8:
+            self._status(race, self._random.choice(["SUSPENDED", "OPEN"]))
+        elif step < 9:
+            delay = {"in_play": True, "bet_delay_ms": self._random.choice([0, 500, 3_000])}
+            self._send(race, "market_status", status="OPEN", **delay)
+            race.status = "OPEN"
+        elif step < 10:
+            removed = self._random.randint(1, SELECTIONS)
+            self._send(race, "selection_removed", selection_id=removed)
+        elif step < 11:
+            self.finish(race)
+
+    def finish(self, race: Race) -> None:
+        """Close a race and name its winner, or void it; now and then take the result back."""
+        self._status(race, "CLOSED")
+        self._send(race, "result", winners=[self._random.randint(1, SELECTIONS)])
+        if self._random.random() < 0.2:
+            self._send(race, "result_rolled_back")
+            self._send(race, "result", winners=[self._random.randint(1, SELECTIONS)])
+        race.settled = True
+
+    def _open(self) -> None:
+        self._counter += 1
+        engine = self._random.choice(["pool", "fixed"])
+        odds = [self._random.choice(LADDER) for _ in range(SELECTIONS)]
+        race = Race(f"race-{self._counter}", engine, odds)
+        self.races.append(race)
+        start_ms = self._kafka.time.now_ms + self._random.randint(0, 20_000)
+        self._send(race, "event_opened", name=race.event_id, start_ms=start_ms, market_id=None)
+        selections = [
+            {"selection_id": n + 1} | ({"odds_e4": odds[n]} if engine == "fixed" else {})
+            for n in range(SELECTIONS)
+        ]
+        market: dict[str, Any] = {"market_id": "win", "engine": engine, "selections": selections}
+        self._send(race, "market_opened", market=market, market_id=None)
+
+    def _prices(self, race: Race) -> None:
+        selection = self._random.randrange(SELECTIONS)
+        race.odds[selection] = self._random.choice(LADDER)
+        prices = [{"selection_id": selection + 1, "odds_e4": race.odds[selection]}]
+        self._send(race, "prices", prices=prices)
+
+    def _status(self, race: Race, status: str) -> None:
+        race.status = status
+        self._send(race, "market_status", status=status)
+
+    def _send(self, race: Race, kind: str, market_id: str | None = "win", **fields: Any) -> None:
+        value = {"type": kind, "event_id": race.event_id, **fields}
+        if market_id is not None:
+            value["market_id"] = market_id
+        encoded = msgspec.json.encode(value)
+        key = race.event_id.encode()
+        partition = partition_of(key, self._partitions)
+        # A feed that got no answer sends again.
+        for _ in range(2 if self._random.random() < 0.05 else 1):
+            self._kafka.append(EVENTS, partition, key, encoded)
+        self._trace(f"events {race.event_id} {kind}")
+
+    def bet(self) -> None:
+        """Send a bet, one that was sent before, or nonsense."""
+        if not self.races:
+            return
+        drawn = self._random.random()
+        if drawn < 0.05:
+            self._poison()
+        elif drawn < 0.15 and self._sent_values:
+            event, client, value = self._random.choice(self._sent_values)
+            self._bet_record(event, client, value)
+        else:
+            self._fresh()
+
+    def _fresh(self) -> None:
+        race = self._random.choice(self.races[-6:])
+        client = f"bettor-{self._random.randrange(12)}"
+        self._counter += 1
+        selection = self._random.randint(1, SELECTIONS)
+        value = {
+            "type": "bet",
+            "bet_id": f"b{self._counter}",
+            "event_id": race.event_id,
+            "market_id": "win",
+            "selection_id": selection,
+            "stake_minor": self._random.choice(STAKES_MINOR),
+            "price_policy": self._random.choice(["exact", "better", "any"]),
+        }
+        seen = self._edge.channels[odds_out(race.event_id)]
+        if seen:  # what a page would show just now, or a little before
+            image: Any = self._random.choice(seen[-3:]).data
+            value["market_version"] = image["version"]
+            if race.engine == "fixed":
+                value["odds_e4"] = image["selections"][selection - 1]["odds_e4"]
+        self.sent.add((race.event_id, client, str(value["bet_id"])))
+        self._sent_values.append((race.event_id, client, value))
+        self._bet_record(race.event_id, client, value)
+
+    def _bet_record(self, event: str, client: str, value: dict[str, Any]) -> None:
+        key = event.encode()
+        encoded = msgspec.json.encode(value)
+        partition = partition_of(key, self._partitions)
+        if self._random.random() < 0.5:
+            self._kafka.append(BETS, partition, key, encoded, client)
+        else:
+            message = {"id": value["bet_id"], "clientId": client, "data": encoded.decode()}
+            envelope = {"source": "channel.message", "messages": [message]}
+            self._kafka.append(BETS, partition, key, msgspec.json.encode(envelope))
+        self._trace(f"bets {event} {client} {value['bet_id']}")
+
+    def _poison(self) -> None:
+        key = self._random.choice([None, b"", b"race-1", b"\xff"])
+        topic = self._random.choice([BETS, EVENTS])
+        partition = self._random.randrange(self._partitions)
+        self._kafka.append(topic, partition, key, self._random.choice(POISON))
+        self.poison += 1
+        self._trace(f"poison in {topic}/{partition}")
