@@ -58,6 +58,10 @@ SEEDS ?= 1-1000
 sim: setup ## Run the whole engine with seeded faults on simulated time
 	SEEDS=$(SEEDS) $(BIN)/python -m pytest tests/sim -q $(ARGS)
 
+.PHONY: chaos
+chaos: setup ## Kill and freeze every part of a running system; the audit must hold after each
+	CHAOS=all $(BIN)/python -m pytest tests/chaos -q -s $(ARGS)
+
 .PHONY: setup
 setup: $(STAMP) pages ## Create .venv and install what the lock file names
 

@@ -18,9 +18,12 @@ from rich.text import Text
 from deploy.figures import Figures, Look, compare, look
 from deploy.local.processes import Child
 from deploy.stack import Stack
+from pipelines.errors import StackError
 from pipelines.settings import Settings
 
 __all__ = ["run_command"]
+
+logger = logging.getLogger(__name__)
 
 REFRESH_S: Final = 1.0
 LINE_INTERVAL_S: Final = 5.0
@@ -123,6 +126,10 @@ def _show(console: Console, stack: Stack, simulator: Child, stopping: Stopping) 
     interval_s = REFRESH_S if console.is_terminal else LINE_INTERVAL_S
     with Live(console=console, auto_refresh=False, transient=False) as live:
         while not stopping.event.wait(interval_s):
+            stack.tend()
+            if not simulator.alive:
+                simulator.stop()
+                simulator.start()
             after = look(url, time.monotonic())
             figures = compare(before, after) if before is not None and after is not None else None
             before = after or before
@@ -131,15 +138,19 @@ def _show(console: Console, stack: Stack, simulator: Child, stopping: Stopping) 
             if not console.is_terminal:
                 print(_line(figures), flush=True)
                 continue
-            overview = _overview()
-            live.update(_picture(figures, overview, _simulated(status_file), simulator.alive))
+            live.update(_picture(figures, _overview(), _simulated(status_file)))
             live.refresh()
 
 
 def _overview() -> dict[str, Any]:
+    """What the supervisor sees; no actors while it is on its way back itself."""
     from actors import launch
 
-    return launch.overview()
+    try:
+        return launch.overview()
+    except StackError as error:
+        logger.warning("no overview: %s", error.message)
+        return {"actors": []}
 
 
 def _simulated(file: Path) -> dict[str, Any]:
@@ -161,9 +172,7 @@ def _line(figures: Figures) -> str:
     )
 
 
-def _picture(
-    figures: Figures, overview: dict[str, Any], simulated: dict[str, Any], simulating: bool
-) -> Group:
+def _picture(figures: Figures, overview: dict[str, Any], simulated: dict[str, Any]) -> Group:
     from deploy.status import render_status
 
     answers = "  ".join(f"{name} {count:,}" for name, count in figures.answers.items())
@@ -172,6 +181,4 @@ def _picture(
     bettors = f"bettors: {simulated.get('placed', 0):,} bets placed"
     if seen is not None:
         bettors += f", answered at their phones p50 {simulated.get('p50_ms')} ms p99 {seen} ms"
-    if not simulating:
-        bettors = "the simulator has ended; see simulator.log"
     return Group(head, Text(answers, style="dim"), Text(bettors), render_status(overview))

@@ -35,6 +35,7 @@ EDGE_START_TIMEOUT_S: Final = 20.0
 ACTORS_READY_TIMEOUT_S: Final = 120.0
 OBJECT_STORE_BYTES: Final = 128 * 2**20
 SHARD_SLOTS: Final = 64
+TEND_INTERVAL_S: Final = 2.0
 
 Say = Callable[[str], None]
 
@@ -50,6 +51,8 @@ class Stack:
         self.key_file = self.data_dir / "edge-keys.json"
         self.dashboard_url = ""
         self.has_edge = False  # False where Ably's cloud is used
+        self._tended: list[Broker | Child] = []
+        self._tended_s = -TEND_INTERVAL_S
 
     def __enter__(self) -> "Stack":
         try:
@@ -61,6 +64,27 @@ class Stack:
 
     def __exit__(self, *_: object) -> None:
         self._held.close()
+
+    def tend(self) -> None:
+        """Start again what has died of the broker and the edge; called now and then, main thread.
+
+        Ray's supervisor does the same for the actors.
+        """
+        now_s = time.monotonic()
+        if now_s - self._tended_s < TEND_INTERVAL_S:
+            return
+        self._tended_s = now_s
+        for part in self._tended:
+            if part.alive:
+                continue
+            name = "Kafka" if isinstance(part, Broker) else "the edge"
+            logger.warning("%s has died and is started again", name)
+            try:
+                part.stop()
+                part.start()
+            except StackError as error:
+                # Tried again in a while; meanwhile everything that needs it waits.
+                logger.error("%s could not be started again: %s", name, error.message)
 
     def _start(self) -> None:
         running = StackFile.read(self.data_dir)
@@ -102,6 +126,7 @@ class Stack:
             # Registered before the start, so that a start cut short is cleaned up as well.
             self._held.callback(self._stop_kafka, broker)
             broker.start()
+            self._tended.append(broker)
             settings = replace(settings, kafka_bootstrap_servers=broker.bootstrap_servers)
         self.settings = settings
         ensure_topics(
@@ -143,6 +168,7 @@ class Stack:
             if not edge.alive or time.monotonic() > deadline:
                 raise StackError(f"the edge did not start:\n{log_tail(log_file)}")
             time.sleep(0.05)
+        self._tended.append(edge)
         self.settings = replace(settings, ably_url=url, ably_api_key=key)
         self.has_edge = True
 
