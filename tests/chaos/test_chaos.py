@@ -103,7 +103,7 @@ FAULTS = [
     Fault("kill -9 of the publisher", kill_publisher, is_short=True),
     Fault("kill -9 of the notifier", kill_notifier),
     Fault("kill -9 of all shards", kill_all_shards),
-    Fault("kill -9 of the edge", kill_edge, is_short=True),
+    Fault("kill -9 of the edge", kill_edge),
     Fault("kill -9 of the broker", kill_broker),
     Fault("a shard frozen for longer than a transaction may last", freeze_shard),
 ]
@@ -126,7 +126,7 @@ def gap_after(running: Running, strike: Callable[[Running], None]) -> float:
     strike(running)
     moved_s = struck_s = time.monotonic()
     longest_s, moves = 0.0, 0
-    while moves < 20:
+    while moves < 8:
         now_s = time.monotonic()
         assert now_s - struck_s < RECOVERY_S, "no new odds"
         seen, _ = look(running)
