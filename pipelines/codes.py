@@ -34,6 +34,20 @@ class Code(StrEnum):
     BET_TAKEN_OR_LAPSED = "BET_TAKEN_OR_LAPSED"
     INVALID_BET_ID = "INVALID_BET_ID"
     EVENT_RETIRED = "EVENT_RETIRED"
+    # orders on an exchange
+    INVALID_ORDER_TYPE = "INVALID_ORDER_TYPE"
+    INVALID_PERSISTENCE_TYPE = "INVALID_PERSISTENCE_TYPE"
+    INVALID_MIN_FILL_SIZE = "INVALID_MIN_FILL_SIZE"
+    UNEXPECTED_MIN_FILL_SIZE = "UNEXPECTED_MIN_FILL_SIZE"
+    TIME_IN_FORCE_CONFLICT = "TIME_IN_FORCE_CONFLICT"
+    MARKET_NOT_OPEN_FOR_BSP_BETTING = "MARKET_NOT_OPEN_FOR_BSP_BETTING"
+    BET_LAPSED_PRICE_IMPROVEMENT_TOO_LARGE = "BET_LAPSED_PRICE_IMPROVEMENT_TOO_LARGE"
+    INVALID_BACK_LAY_COMBINATION = "INVALID_BACK_LAY_COMBINATION"
+    INVALID_PRICE_EDIT = "INVALID_PRICE_EDIT"
+    NO_ACTION_REQUIRED = "NO_ACTION_REQUIRED"
+    FILL_OR_KILL = "FILL_OR_KILL"
+    TURNED_IN_PLAY = "TURNED_IN_PLAY"
+    SP_NOT_REACHED = "SP_NOT_REACHED"
     # operators
     DUPLICATE_EVENT = "DUPLICATE_EVENT"
     DUPLICATE_MARKET = "DUPLICATE_MARKET"
@@ -68,6 +82,19 @@ SENTENCES: Final[dict[Code, str]] = {
     Code.BET_TAKEN_OR_LAPSED: "The bet can no longer be cancelled.",
     Code.INVALID_BET_ID: "There is no such bet.",
     Code.EVENT_RETIRED: "The event is over and no longer kept.",
+    Code.INVALID_ORDER_TYPE: "This market takes no such order.",
+    Code.INVALID_PERSISTENCE_TYPE: "The order cannot be kept in this way when the market turns.",
+    Code.INVALID_MIN_FILL_SIZE: "The smallest part to match is above the size of the order.",
+    Code.UNEXPECTED_MIN_FILL_SIZE: "Only a fill or kill order has a smallest part to match.",
+    Code.TIME_IN_FORCE_CONFLICT: "Fill or kill does not go with the other terms of the order.",
+    Code.MARKET_NOT_OPEN_FOR_BSP_BETTING: "The market takes no bets at the starting price.",
+    Code.BET_LAPSED_PRICE_IMPROVEMENT_TOO_LARGE: "A far better price was there. You chose to pass.",
+    Code.INVALID_BACK_LAY_COMBINATION: "The order would have been matched with one of your own.",
+    Code.INVALID_PRICE_EDIT: "The order has these odds already, or cannot have others.",
+    Code.NO_ACTION_REQUIRED: "The order is so already.",
+    Code.FILL_OR_KILL: "The order could not be matched at once, as you had asked.",
+    Code.TURNED_IN_PLAY: "The market turned in-play. What was unmatched lapsed.",
+    Code.SP_NOT_REACHED: "The starting price did not take your order, or not all of it.",
     Code.DUPLICATE_EVENT: "The event was opened before, with other contents.",
     Code.DUPLICATE_MARKET: "The market was opened before, with other contents.",
     Code.INVALID_STATUS: "The market cannot go from its status to the one asked for.",

@@ -15,6 +15,7 @@ from typing import Final, Protocol
 from pipelines.errors import FencedError
 from pipelines.limits import QUERY_PAGE_BETS_MAX
 from pipelines.messages import entries as e
+from pipelines.messages import order_entries as oe
 from pipelines.ports import Clock, Record, ShardLog
 from pipelines.settings import Settings
 from pipelines.shard.clock import next_due_ms
@@ -249,4 +250,14 @@ _ANSWER_NAMES: Final = {
     e.RecordDeadLettered: "dead_lettered",
     e.BetSettled: "settled",
     e.BetUnsettled: "unsettled",
+    oe.OrderPlaced: "accepted",
+    oe.OrderPending: "pending",
+    oe.OrderRejected: "rejected",
+    oe.OrderConfirmed: "confirmed",
+    oe.BetMatched: "matched",
+    oe.OrderCancelled: "cancelled",
+    oe.OrderLapsed: "lapsed",
+    oe.OrderUpdated: "updated",
+    oe.ChangeRejected: "change_rejected",
+    oe.BetVoided: "voided",
 }

@@ -1,33 +1,30 @@
 """One app: its keys, its namespaces and its channels; and the table of all apps."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Final
+from typing import Protocol as Port
 
-from deploy.edge.bounds import CHANNEL_NAME_LENGTH_MAX, CHANNELS_MAX, HISTORY_DEFAULT_MS
+from deploy.edge.bounds import CHANNEL_NAME_LENGTH_MAX, CHANNELS_MAX
 from deploy.edge.channel import Channel
+from deploy.edge.devices import Devices
 from deploy.edge.keys import Key
+from deploy.edge.limits import Limits
+from deploy.edge.meta import is_meta
+from deploy.edge.namespace import Namespace
 from deploy.edge.refusals import (
     INVALID_CHANNEL,
     INVALID_CREDENTIALS,
     SYSTEM_BUSY,
+    TLS_ONLY,
     refused,
 )
 from deploy.edge.revocations import Revocations
+from deploy.edge.stats import Stats
 from deploy.edge.tokens import key_name_of_jwt
 
 __all__ = ["App", "Apps", "Namespace"]
 
 SERIES_BYTES: Final = 8
-
-
-@dataclass(frozen=True, slots=True)
-class Namespace:
-    """Rules of the channels whose name starts with `<id>:`, or is the id."""
-
-    id: str
-    retention_ms: int = HISTORY_DEFAULT_MS
-    identified: bool = False  # no message of an anonymous client
 
 
 class App:
@@ -39,13 +36,24 @@ class App:
         keys: Iterable[Key],
         namespaces: Iterable[Namespace],
         random_text: Callable[[int], str],
+        now_ms: Callable[[], int],
+        limits: Limits | None = None,
     ) -> None:
         self.id = app_id
         self.keys = {key.name: key for key in keys}
         self.namespaces = {namespace.id: namespace for namespace in namespaces}
         self.channels: dict[str, Channel] = {}
         self.revocations = Revocations()
-        self._random_text = random_text
+        self.stats = Stats(now_ms)
+        self.devices = Devices()
+        self.limits = limits if limits is not None else Limits.none()
+        self.is_tls = False
+        #: Where the history of persisted namespaces is kept; None keeps it in memory alone.
+        self.store: Store | None = None
+        #: Told of each channel that begins or ends, for the meta channels.
+        self.on_lifecycle: Callable[[str, str], None] | None = None
+        self.random_text = random_text
+        self.now_ms = now_ms
 
     def namespace_of(self, channel: str) -> Namespace:
         """Return the rules of a channel; those of no namespace where none is set."""
@@ -57,12 +65,26 @@ class App:
         found = self.channels.get(name)
         if found is None:
             check_channel_name(name)
+            namespace = self.namespace_of(name)
+            if namespace.tls_only and not self.is_tls:
+                raise refused(TLS_ONLY, "this channel is for connections by TLS alone")
             if len(self.channels) >= CHANNELS_MAX:
                 raise refused(SYSTEM_BUSY, f"{CHANNELS_MAX} channels are in use")
-            retention_ms = self.namespace_of(name).retention_ms
-            found = Channel(name, self._random_text(SERIES_BYTES), retention_ms)
+            if not is_meta(name):
+                self.limits.channel_opened(len(self.channels), self.now_ms())
+            found = Channel(name, self.random_text(SERIES_BYTES), namespace.retention_ms)
+            found.meter = self._sent
+            found.presence.members_max = self.limits.presence_members
+            if namespace.persisted and self.store is not None:
+                self.store.revive(self.id, found)
             self.channels[name] = found
+            self.stats.opened("channels")
+            if self.on_lifecycle is not None and not is_meta(name):
+                self.on_lifecycle("channel.opened", name)
         return found
+
+    def _sent(self, _frames: int, count: int, size: int) -> None:
+        self.stats.outbound("messages", count, size)
 
     def forget(self, now_ms: int) -> None:
         """Drop old history and channels that nobody uses."""
@@ -70,7 +92,17 @@ class App:
             channel.forget(now_ms)
             if channel.is_idle(now_ms):
                 del self.channels[name]
+                if self.on_lifecycle is not None and not is_meta(name):
+                    self.on_lifecycle("channel.closed", name)
+        self.stats.level("channels", len(self.channels))
         self.revocations.forget(now_ms)
+
+
+class Store(Port):
+    """Where persisted channels outlive the process."""
+
+    def revive(self, app_id: str, channel: Channel) -> None:
+        """Fill a new channel with what is kept of it, and keep what it gets from now on."""
 
 
 class Apps:
@@ -81,6 +113,10 @@ class Apps:
 
     def add(self, app: App) -> None:
         self._apps[app.id] = app
+
+    def remove(self, app_id: str) -> None:
+        """Forget an app; safe where there is none."""
+        self._apps.pop(app_id, None)
 
     def all(self) -> list[App]:
         return list(self._apps.values())
@@ -107,5 +143,6 @@ class Apps:
 
 def check_channel_name(name: str) -> None:
     """Raise EdgeError for a name that no channel can have."""
-    if not name or len(name) > CHANNEL_NAME_LENGTH_MAX or name[0] in ":,*" or "\x00" in name:
+    is_bad = not name or len(name) > CHANNEL_NAME_LENGTH_MAX or name[0] in ":,*" or "\x00" in name
+    if is_bad or (name[0] == "[" and not is_meta(name)):
         raise refused(INVALID_CHANNEL, f"not a channel name: {name[:64]!r}")

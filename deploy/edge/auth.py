@@ -13,13 +13,14 @@ from deploy.edge.refusals import (
     INCOMPATIBLE_CREDENTIALS,
     INVALID_CLIENT_ID,
     INVALID_CREDENTIALS,
+    NOT_FOUND,
     TOKEN_UNRECOGNISED,
     refused,
     unauthorized,
 )
 from deploy.edge.tokens import Claims, read_token
 
-__all__ = ["Authority", "authenticate", "authority_of_token"]
+__all__ = ["Authority", "authenticate", "authority_of_key", "authority_of_token"]
 
 ANY_CLIENT: Final = "*"
 
@@ -76,7 +77,7 @@ def authority_of_token(apps: Apps, token: str, now_ms: int) -> Authority:
     """Prove a token or JWT. Raises EdgeError."""
     app = apps.of_token(token)
     claims = read_token(token, app.keys, now_ms)
-    app.revocations.check(claims)
+    app.revocations.check(claims, now_ms)
     allowed = Capability.parse(claims.capability)
     key = app.keys[claims.key_name]
     return Authority(
@@ -90,12 +91,19 @@ def authority_of_token(apps: Apps, token: str, now_ms: int) -> Authority:
     )
 
 
+def authority_of_key(apps: Apps, text: str) -> Authority:
+    """Prove a whole key `app.name:secret`. Raises EdgeError."""
+    return _by_key(apps, text, None)
+
+
 def _by_key(apps: Apps, text: str, client_id: str | None) -> Authority:
     name, _, secret = text.partition(":")
+    if "." not in name or not secret:
+        raise refused(INVALID_CREDENTIALS, "a key has the form app.name:secret")
     app = apps.of_name(name.partition(".")[0])
     key = app.keys.get(name) if app is not None else None
     if app is None or key is None:
-        raise refused(INVALID_CREDENTIALS, "the key is not known here")
+        raise refused(NOT_FOUND, "the key is not known here")
     if not key.has_secret(secret):
         raise refused(INVALID_CREDENTIALS, "the key's secret is wrong")
     return Authority(app, key.name, Capability.parse(key.capability), client_id, by_key=True)

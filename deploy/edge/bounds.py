@@ -21,6 +21,7 @@ IDLE_INTERVAL_MAX_MS: Final = 15_000
 HEARTBEAT_INTERVAL_S: Final = 10.0
 SILENCE_MAX_S: Final = 45.0  # a socket that answers no ping this long is half open
 OUTGOING_BYTES_MAX: Final = 4 * 1_048_576  # waiting for one slow consumer, which is then dropped
+REPLAY_BYTES_MAX: Final = 64 * 1_048_576  # beside it, of what one client missed
 
 IDEMPOTENCY_WINDOW_MS: Final = 120_000
 IDEMPOTENT_IDS_MAX: Final = 20_000  # of one channel
@@ -37,6 +38,24 @@ TOKEN_TTL_MAX_MS: Final = 86_400_000
 TIMESTAMP_SKEW_MAX_MS: Final = 120_000
 NONCES_MAX: Final = 100_000
 CAPABILITY_BYTES_MAX: Final = 65_536
+
+PRESENCE_MEMBERS_MAX: Final = 5_000  # of one channel
+PRESENCE_HISTORY_MAX: Final = 2_000  # of one channel
+PRESENCE_PER_MESSAGE_MAX: Final = 250
+PRESENCE_LOST_MS: Final = 15_000  # a member of a cut connection is thought gone
+SYNC_MEMBERS_MAX: Final = 100  # of one frame
+VERSIONS_PER_MESSAGE_MAX: Final = 1_000
+ANNOTATED_MESSAGES_MAX: Final = 2_000  # of one channel
+ANNOTATIONS_PER_MESSAGE_MAX: Final = 10_000
+DELTA_BYTES_MAX: Final = 65_536  # above, making a delta would hold up everybody
+FILTER_LENGTH_MAX: Final = 2_048
+
+DEVICES_MAX: Final = 20_000  # of one app
+CHANNEL_SUBSCRIPTIONS_MAX: Final = 50_000  # of one app
+SANDBOX_APPS_MAX: Final = 1_000
+SANDBOX_KEYS_MAX: Final = 100  # of one app
+PERSISTED_MS: Final = 86_400_000  # Ably's history of a day
+STATS_MINUTES_MAX: Final = 44_640  # a month of minutes, of one app
 
 PUSHES_KEPT_MAX: Final = 10_000
 PUSHES_PER_BATCH_MAX: Final = 10_000

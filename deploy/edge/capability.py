@@ -7,6 +7,7 @@ Source: Ably's documentation of capabilities.
 
 import json
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Final
 
 from deploy.edge.bounds import CAPABILITY_BYTES_MAX
@@ -15,6 +16,32 @@ from deploy.edge.refusals import BAD_REQUEST, CAPABILITY_REFUSED, refused
 __all__ = ["Capability"]
 
 CACHE_MAX: Final = 4_096
+PARSED_MAX: Final = 1_024
+PARSED_LENGTH_MAX: Final = 2_048
+ANY: Final = "*"
+OPERATIONS: Final = frozenset(
+    {
+        ANY,
+        "publish",
+        "subscribe",
+        "presence",
+        "presence-subscribe",
+        "history",
+        "stats",
+        "push-subscribe",
+        "push-admin",
+        "channel-metadata",
+        "privileged-headers",
+        "object-subscribe",
+        "object-publish",
+        "annotation-subscribe",
+        "annotation-publish",
+        "message-update-own",
+        "message-update-any",
+        "message-delete-own",
+        "message-delete-any",
+    }
+)
 
 
 class Capability:
@@ -26,9 +53,13 @@ class Capability:
 
     @classmethod
     def parse(cls, text: str) -> "Capability":
-        """Read Ably's JSON text. Raises EdgeError."""
+        """Read Ably's JSON text; the same text gives the same object. Raises EdgeError."""
         if len(text) > CAPABILITY_BYTES_MAX:
             raise refused(BAD_REQUEST, "the capability is too long")
+        return _parsed(text) if len(text) <= PARSED_LENGTH_MAX else cls._read(text)
+
+    @classmethod
+    def _read(cls, text: str) -> "Capability":
         try:
             found = json.loads(text)
         except (ValueError, RecursionError) as error:
@@ -38,6 +69,9 @@ class Capability:
             for ops in found.values()
         ):
             raise refused(BAD_REQUEST, "a capability maps resources to lists of operations")
+        for ops in found.values():
+            if not OPERATIONS.issuperset(ops) or (ANY in ops and len(ops) > 1):
+                raise refused(BAD_REQUEST, "a capability names an operation that there is not")
         return cls(found)
 
     def text(self) -> str:
@@ -74,6 +108,12 @@ class Capability:
         if not both:
             raise refused(CAPABILITY_REFUSED, "the key allows nothing of the capability asked for")
         return Capability({name: {"*"} if "*" in ops else ops for name, ops in both.items()})
+
+
+@lru_cache(maxsize=PARSED_MAX)
+def _parsed(text: str) -> Capability:
+    """Keep what was read: each request comes with one of few capabilities."""
+    return Capability._read(text)  # noqa: SLF001 - a constructor of this module's own class
 
 
 def _shared(one: frozenset[str], other: frozenset[str]) -> frozenset[str]:

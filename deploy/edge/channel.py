@@ -1,92 +1,73 @@
 """One channel: gives each publication its place, keeps it, and hands its frame to the attached."""
 
-from collections import OrderedDict
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Protocol as Port
+from collections.abc import Callable, Iterable
 
-from deploy.edge.bounds import (
-    CONNECTION_STATE_TTL_MS,
-    IDEMPOTENCY_WINDOW_MS,
-    IDEMPOTENT_IDS_MAX,
-)
+import msgspec
+
+from deploy.edge.actions import MessageAction
+from deploy.edge.annotations import Annotations
+from deploy.edge.attachment import Attachment, Subscriber
+from deploy.edge.bounds import CONNECTION_STATE_TTL_MS
+from deploy.edge.changes import Versions
+from deploy.edge.delta import DeltaStream
 from deploy.edge.history import Entry, History
+from deploy.edge.idempotency import RecentIds
 from deploy.edge.payload import size_of
-from deploy.edge.wire import ALL_MODES, Action, Flag, Frame, Message, Protocol
-from pipelines.errors import EdgeError
+from deploy.edge.presence import Presence
+from deploy.edge.published import Done, Keeper, Published
+from deploy.edge.serials import Serials
+from deploy.edge.wire import Action, Annotation, Flag, Frame, Message, PresenceMessage, Protocol
 
-__all__ = ["Attachment", "Channel", "Published", "Subscriber"]
+__all__ = ["Attachment", "Channel", "Done", "Keeper", "Published", "Subscriber"]
 
-Done = Callable[["Published | EdgeError"], None]
-
-
-class Subscriber(Port):
-    """What a channel needs of a connection."""
-
-    id: str
-
-    def send(self, frame: Frame) -> None:
-        """Send, or drop the connection where it is too slow."""
-
-
-@dataclass(slots=True)
-class Attachment:
-    """One connection's hold on a channel."""
-
-    subscriber: Subscriber
-    modes: Flag = ALL_MODES
-    echo: bool = True
-    params: dict[str, str] | None = None
-    serial: str = ""
-    alias: str = ""  # the name it was attached by, where that carries parameters
-
-
-@dataclass(frozen=True, slots=True)
-class Published:
-    """Where a publication was put: the channel's serial, and one serial a message."""
-
-    message_id: str
-    channel_serial: str
-    serials: tuple[str, ...]
+FRAME_BYTES: int = 256  # roughly what a message costs beside its own bytes
 
 
 class Channel:
-    """State of one channel; `series` tells apart lives of a channel of the same name.
-
-    A serial is `<14 digits of milliseconds>-<3 digits>@<series>`: it sorts as text in channel
-    order, also across a restart, and never repeats.
-    """
+    """State of one channel; `series` tells apart lives of a channel of the same name."""
 
     def __init__(self, name: str, series: str, retention_ms: int) -> None:
         self.name = name
         self.retention_ms = retention_ms
         self.history = History()
+        self.presence = Presence()
+        self.versions = Versions()
+        self.annotations = Annotations()
         self.attachments: dict[str, Attachment] = {}
+        self.keeper: Keeper | None = None
+        #: Told of what was sent to how many, for statistics: frames, messages, bytes.
+        self.meter: Callable[[int, int, int], None] | None = None
+        #: Set when occupancy may have changed; upkeep tells those who want to know.
+        self.is_occupancy_stale = False
         #: Ids whose publication is not done yet, with who waits for it.
         self.in_flight: dict[str, list[Done]] = {}
-        self._series = series
-        self._last = (0, 0)
-        self._published: OrderedDict[str, tuple[int, Published]] = OrderedDict()
+        self.serials = Serials(series)
+        self._deltas = DeltaStream()
+        self._delta_count = 0
+        self._recent = RecentIds()
         self.last_used_ms = 0
 
     def serial(self) -> str:
         """Return the place of the newest publication."""
-        return f"{self._last[0]:014d}-{self._last[1]:03d}@{self._series}"
+        return self.serials.current()
 
     def attach(self, attachment: Attachment, now_ms: int) -> None:
         """Let a connection hear the channel from now on."""
+        self.detach(attachment.subscriber.id, now_ms)
         self.attachments[attachment.subscriber.id] = attachment
-        self.last_used_ms = now_ms
+        self._delta_count += attachment.wants_delta
 
     def detach(self, subscriber_id: str, now_ms: int) -> None:
         """Let go; safe where it is not attached."""
-        self.attachments.pop(subscriber_id, None)
+        gone = self.attachments.pop(subscriber_id, None)
+        if gone is not None:
+            self._delta_count -= gone.wants_delta
+        self.is_occupancy_stale = True
         self.last_used_ms = now_ms
 
     def known(self, message_id: str) -> Published | None:
         """Return what became of a publication of this id within the last two minutes."""
-        found = self._published.get(message_id)
-        return found[1] if found is not None else None
+        return self._recent.get(message_id)
 
     def publish(
         self,
@@ -95,19 +76,133 @@ class Channel:
         now_ms: int,
         origin: str | None = None,
         remember: bool = True,
+        ephemeral: bool = False,
     ) -> Published:
         """Put messages at the end of the channel as one publication and fan them out.
 
-        `origin` is the connection they came from; `remember` keeps the id for idempotency.
+        `origin` is the connection they came from; `remember` keeps the id for idempotency;
+        `ephemeral` messages reach those who are attached now, and no history.
         """
-        serial = self._next(now_ms)
+        serial = self.next_serial(now_ms)
         for index, message in enumerate(messages):
             message.serial = f"{serial}:{index:03d}"
-            message.action = 0
+            message.action = int(MessageAction.CREATE)
             message.timestamp = now_ms
             message.version = {"serial": message.serial, "timestamp": now_ms}
-        published = Published(message_id, serial, tuple(str(m.serial) for m in messages))
+        published = Published(
+            message_id, serial, tuple(str(m.serial) for m in messages), is_id_given=remember
+        )
+        frame = self.frame_of(messages, serial, message_id, origin, now_ms)
+        size = sum(map(size_of, messages)) + FRAME_BYTES * len(messages)
+        if not ephemeral:
+            self._append(Entry(serial, now_ms, tuple(messages), frame, size))
+            if self.keeper is not None:
+                self.keeper.messages(self.name, serial, now_ms, messages)
+        if remember:
+            self._recent.remember(published, now_ms)
+        self._fan_out(frame, origin, messages)
+        return published
+
+    def change(
+        self, original: Message, asked: Message, message_id: str, now_ms: int, origin: str | None
+    ) -> Published:
+        """Put the next version of a message into the stream. Raises EdgeError."""
+        serial = self.next_serial(now_ms)
+        version_serial = f"{serial}:000"
+        made, told = self.versions.change(original, asked, version_serial, now_ms)
+        told.id = f"{message_id}:0"
+        self._tell(told, serial, message_id, now_ms, origin)
+        if self.keeper is not None:
+            self.keeper.version(self.name, serial, now_ms, made)
+        return Published(message_id, serial, (version_serial,))
+
+    def annotate(
+        self, note: Annotation, about: Message, message_id: str, now_ms: int, origin: str | None
+    ) -> Published:
+        """Put an annotation on a message; tell it, and the new summary. Raises EdgeError."""
+        serial = self.next_serial(now_ms)
+        note.serial, note.timestamp = f"{serial}:000", now_ms
+        self.annotations.add(note)
         frame = Frame(
+            Protocol(
+                action=Action.ANNOTATION,
+                channel=self.name,
+                channel_serial=serial,
+                id=message_id,
+                connection_id=origin,
+                timestamp=now_ms,
+                annotations=[note],
+            )
+        )
+        mode = Flag.ANNOTATION_SUBSCRIBE
+        self._append(Entry(serial, now_ms, (), frame, 2 * FRAME_BYTES, mode, listed=False))
+        self.send_all(frame, mode)
+        if self.keeper is not None:
+            self.keeper.annotation(self.name, serial, now_ms, note)
+        self._tell_summary(about, now_ms)
+        return Published(message_id, serial, (note.serial,))
+
+    def _tell_summary(self, about: Message, now_ms: int) -> None:
+        serial = self.next_serial(now_ms)
+        summary = Message(
+            id=f"{serial}:0",
+            name=about.name,
+            serial=about.serial,
+            action=int(MessageAction.SUMMARY),
+            timestamp=now_ms,
+            version=about.version,
+            annotations={"summary": self.annotations.summary(about.serial or "")},
+        )
+        self._tell(summary, serial, serial, now_ms, None)
+
+    def _tell(
+        self, message: Message, serial: str, message_id: str, now_ms: int, origin: str | None
+    ) -> None:
+        """Fan a message out that stands in the stream, but in no list of the history."""
+        frame = self.frame_of([message], serial, message_id, origin, now_ms)
+        size = size_of(message) + FRAME_BYTES
+        self._append(Entry(serial, now_ms, (message,), frame, size, listed=False))
+        self._fan_out(frame, origin, [message])
+
+    def be_present(
+        self, given: list[PresenceMessage], message_id: str, now_ms: int, origin: str
+    ) -> list[PresenceMessage]:
+        """Change who is present and tell it; returns what was told. Raises EdgeError."""
+        told = self.presence.apply(given)
+        self.is_occupancy_stale = True
+        if told:
+            serial = self.next_serial(now_ms)
+            self.presence.note(serial, told)
+            frame = Protocol(
+                action=Action.PRESENCE,
+                channel=self.name,
+                channel_serial=serial,
+                id=message_id,
+                connection_id=origin,
+                timestamp=now_ms,
+                presence=told,
+            )
+            self.send_all(Frame(frame), Flag.PRESENCE_SUBSCRIBE)
+        return told
+
+    def current(self, message: Message) -> Message:
+        """Return a message of the history as it stands now, with its summary."""
+        newest = self.versions.newest(message)
+        summary = self.annotations.summary(message.serial or "")
+        if not summary:
+            return newest
+        return msgspec.structs.replace(newest, annotations={"summary": summary})
+
+    def frame_of(
+        self,
+        messages: list[Message],
+        serial: str,
+        message_id: str | None,
+        origin: str | None,
+        now_ms: int,
+    ) -> Frame:
+        """Return the frame of messages of this channel."""
+        return Frame(
             Protocol(
                 action=Action.MESSAGE,
                 channel=self.name,
@@ -118,58 +213,83 @@ class Channel:
                 messages=messages,
             )
         )
-        size = sum(map(size_of, messages)) + 256 * len(messages)
-        self.history.append(Entry(serial, now_ms, tuple(messages), frame, size))
-        if remember:
-            self._remember(published, now_ms)
-        self._fan_out(frame, origin)
-        return published
 
-    def _fan_out(self, frame: Frame, origin: str | None) -> None:
+    def _append(self, entry: Entry) -> None:
+        self._let_go(self.history.append(entry))
+
+    def _let_go(self, gone: Iterable[Entry]) -> None:
+        for entry in gone:
+            if entry.listed and (len(self.versions) or len(self.annotations)):
+                for message in entry.messages:
+                    self.versions.drop(message.serial or "")
+                    self.annotations.drop(message.serial or "")
+
+    def _fan_out(self, frame: Frame, origin: str | None, messages: list[Message]) -> None:
+        step = self._deltas.advance(messages, frame, self._delta_count > 0)
+        if not self.attachments:
+            return
+        sent = 0
         for attachment in list(self.attachments.values()):
-            if not attachment.modes & Flag.SUBSCRIBE:
+            if not attachment.hears:
                 continue
-            if not attachment.echo and attachment.subscriber.id == origin:
+            subscriber = attachment.subscriber
+            if not attachment.echo and subscriber.id == origin:
                 continue
-            attachment.subscriber.send(frame.renamed(attachment.alias))
+            sent += 1
+            if attachment.is_plain:
+                subscriber.send(frame)
+            else:
+                attachment.deliver(frame, step)
+        if self.meter is not None and sent:
+            self.meter(sent, sent * len(messages), sent * sum(map(size_of, messages)))
 
-    def _next(self, now_ms: int) -> str:
-        last_ms, counter = self._last
-        if now_ms > last_ms:
-            self._last = (now_ms, 0)
-        elif counter < 999:
-            self._last = (last_ms, counter + 1)
-        else:
-            self._last = (last_ms + 1, 0)
+    def send_all(self, frame: Frame, mode: Flag) -> None:
+        """Send a frame to all who have the mode, the sender included."""
+        for attachment in list(self.attachments.values()):
+            if attachment.modes & mode:
+                attachment.subscriber.send(frame.renamed(attachment.alias))
+
+    def next_serial(self, now_ms: int) -> str:
+        """Return the next place in the channel."""
         self.last_used_ms = now_ms
-        return self.serial()
+        return self.serials.next(now_ms)
 
-    def _remember(self, published: Published, now_ms: int) -> None:
-        self._published[published.message_id] = (now_ms, published)
-        if len(self._published) > IDEMPOTENT_IDS_MAX:
-            self._published.popitem(last=False)
+    def restore(self, serial: str, at_ms: int, messages: list[Message]) -> None:
+        """Take up a publication of a former life; none for a change, which is not sent again."""
+        self.serials.restore(serial)
+        self.last_used_ms = at_ms
+        if not messages:
+            self.history.dropped = serial
+            return
+        base = (messages[0].id or "").rpartition(":")[0]
+        frame = self.frame_of(messages, serial, base, messages[0].connection_id, at_ms)
+        size = sum(map(size_of, messages)) + FRAME_BYTES * len(messages)
+        self._append(Entry(serial, at_ms, tuple(messages), frame, size))
 
     def resume(self, serial: str) -> list[Entry] | None:
         """Return what follows a serial that a client holds; None where that cannot be told."""
-        if not serial.endswith(f"@{self._series}") or serial < self.history.dropped:
+        if not self.has_series(serial) or serial < self.history.dropped:
             return None
         return self.history.after(serial)
 
     def has_series(self, serial: str) -> bool:
         """Return whether a serial is of this life of the channel."""
-        return serial.endswith(f"@{self._series}")
+        return self.serials.is_of(serial)
 
     def forget(self, now_ms: int) -> None:
         """Drop what is too old."""
-        self.history.expire(now_ms - self.retention_ms)
-        while self._published:
-            at_ms, _ = next(iter(self._published.values()))
-            if at_ms > now_ms - IDEMPOTENCY_WINDOW_MS:
-                break
-            self._published.popitem(last=False)
+        self.expire(now_ms - self.retention_ms)
+        self._recent.forget(now_ms)
+
+    def expire(self, before_ms: int) -> None:
+        """Drop the history of before the moment."""
+        self._let_go(self.history.expire(before_ms))
+        self.presence.forget(before_ms)
 
     def is_idle(self, now_ms: int) -> bool:
         """Return whether nobody would miss it, a client that may yet resume included."""
-        if self.attachments or self.in_flight or len(self.history) or self._published:
+        if self.attachments or self.in_flight or len(self.history) or len(self._recent):
+            return False
+        if self.presence.members or self.presence.history:
             return False
         return self.last_used_ms < now_ms - CONNECTION_STATE_TTL_MS

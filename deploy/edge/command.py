@@ -4,17 +4,24 @@ import asyncio
 import ipaddress
 import logging
 import secrets
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
+import httpx
 import typer
 
-from deploy.edge.app import Namespace
+from deploy.edge.application import make_server
 from deploy.edge.bounds import HISTORY_DEFAULT_MS
 from deploy.edge.kafka_rule import KafkaRule
+from deploy.edge.kafka_stream import read_streams
 from deploy.edge.keys import EdgeKeys
-from deploy.edge.server import Edge, make_server
+from deploy.edge.limits import PACKAGES
+from deploy.edge.namespace import Namespace
+from deploy.edge.server import Edge
+from deploy.edge.store import SqliteStore
+from deploy.edge.webhook_rule import read_rules
 from pipelines.clock import SystemClock
 
 __all__ = ["edge_command"]
@@ -39,6 +46,15 @@ def edge_command(
     tls: Annotated[
         tuple[Path, Path] | None, typer.Option(help="Certificate and key, for https and wss.")
     ] = None,
+    sandbox: Annotated[
+        bool, typer.Option("--sandbox", help="Let anybody make apps over REST, for tests.")
+    ] = False,
+    limits: Annotated[
+        str, typer.Option(help="Ably's limits of a package: free, production; or none.")
+    ] = "none",
+    data: Annotated[
+        Path | None, typer.Option(help="SQLite file for the history of persisted namespaces.")
+    ] = None,
 ) -> None:
     """Serve Ably's protocol on this machine: for development, tests and closed networks.
 
@@ -46,13 +62,19 @@ def edge_command(
     --kafka, bets stay in their channel.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    for noisy in ("uvicorn.error", "websockets.server"):
+    for noisy in ("uvicorn.error", "websockets.server", "httpx"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    if limits not in PACKAGES:
+        raise typer.BadParameter(f"one of {', '.join(PACKAGES)}", param_hint="--limits")
     keys = EdgeKeys.load_or_create(keys_file, secrets.token_urlsafe)
     retention_ms = history_seconds * 1000
-    namespaces = (Namespace("outbound", retention_ms), Namespace("inbound", retention_ms))
+    namespaces = (
+        Namespace("outbound", retention_ms),
+        Namespace("inbound", retention_ms),
+        *(Namespace.of(one) for one in keys.namespaces),
+    )
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(_serve(keys, namespaces, host, port, kafka, tls))
+        runner.run(_serve(keys, namespaces, host, port, kafka, tls, sandbox, limits, data))
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
@@ -72,19 +94,45 @@ async def _serve(
     port: int,
     kafka: str,
     tls: tuple[Path, Path] | None,
+    sandbox: bool,
+    limits: str,
+    data: Path | None,
 ) -> None:
     loop = asyncio.get_running_loop()
+    # Uvicorn hands the signal that ended it on; what is below must still write and close.
+    signal.signal(signal.SIGTERM, lambda _number, _frame: None)
     rule = KafkaRule(kafka, loop) if kafka else None
     rules = [rule] if rule is not None else []
-    edge = Edge(keys, namespaces, SystemClock(), secrets.token_urlsafe, loop, rules)
+    clock, random_text = SystemClock(), secrets.token_urlsafe
+    edge = Edge(keys, namespaces, clock, random_text, loop, rules, PACKAGES[limits])
     is_local = host == "localhost" or ipaddress.ip_address(host).is_loopback
     files = (str(tls[0]), str(tls[1])) if tls else None
-    server = make_server(edge, host, port, is_local, files)
-    upkeep = asyncio.ensure_future(edge.keep_time())
-    logger.info("edge serves at %s://%s:%d", "https" if tls else "http", host, port)
-    try:
-        await server.serve()
-    finally:
-        upkeep.cancel()
-        if rule is not None:
-            await loop.run_in_executor(None, rule.close)
+    store = SqliteStore(data, loop, keys.app_id) if data is not None else None
+    if store is not None:
+        edge.keep_in(store)
+    server = make_server(edge, host, port, is_local, files, sandbox)
+    async with httpx.AsyncClient(trust_env=False) as client:
+        to_kafka = [one for one in keys.rules if one.get("ruleType") == "kafka"]
+        others = [one for one in keys.rules if one.get("ruleType") != "kafka"]
+        streams = read_streams(to_kafka, keys.app_id, clock.time_ms)
+        edge.publishing.observers.extend(one.messages for one in streams)
+        webhooks = read_rules(others, keys.app_id, edge.app.keys, clock.time_ms, client)
+        tasks = [asyncio.ensure_future(edge.keep_time())]
+        for webhook in webhooks:
+            edge.publishing.observers.append(webhook.messages)
+            edge.dispatch.entering.observers.append(webhook.presence)
+            tasks.append(asyncio.ensure_future(webhook.run()))
+        logger.info("edge serves at %s://%s:%d", "https" if tls else "http", host, port)
+        try:
+            await server.serve()
+        finally:
+            for task in tasks:
+                task.cancel()
+            for webhook in webhooks:
+                webhook.close()
+            for closing in (rule, *streams):
+                if closing is not None:
+                    await loop.run_in_executor(None, closing.close)
+            if store is not None:
+                store.save_stats(edge.app.id, edge.app.stats)
+                store.close()

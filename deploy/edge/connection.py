@@ -1,21 +1,32 @@
 """One connection of a client: it outlives its socket by two minutes, so that it can be resumed."""
 
+import hmac
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 from typing import Protocol as Port
 
+import msgspec
+
 from deploy.edge.acknowledgements import Acknowledgements
+from deploy.edge.actions import PresenceAction
+from deploy.edge.app import App
 from deploy.edge.auth import Authority
 from deploy.edge.bounds import (
     CONNECTION_STATE_TTL_MS,
     CONNECTIONS_MAX,
     FRAME_BYTES_MAX,
     IDLE_INTERVAL_MAX_MS,
-    MESSAGE_BYTES_MAX,
+    PRESENCE_LOST_MS,
 )
 from deploy.edge.channel import Channel
-from deploy.edge.refusals import CONNECTION_KEY_INVALID, SYSTEM_BUSY, refused
+from deploy.edge.refusals import (
+    CONNECTION_KEY_INVALID,
+    CONTINUITY_LOST,
+    INCOMPATIBLE_CREDENTIALS,
+    SYSTEM_BUSY,
+    refused,
+)
 from deploy.edge.wire import (
     Action,
     ConnectionDetails,
@@ -42,6 +53,9 @@ class Socket(Port):
     def send_bytes(self, wire: bytes) -> None:
         """Send whole WebSocket frames."""
 
+    def make_room(self, size: int) -> None:
+        """Let so many bytes more wait for the client."""
+
     def close(self) -> None:
         """Send what waits, then close."""
 
@@ -60,11 +74,29 @@ class Connection:
         self.channels: dict[str, Channel] = {}
         self.acknowledgements = Acknowledgements()
         self.reauthorize_asked = False
+        #: Channels where members entered over this connection; they outlive the attachment.
+        self.entered: dict[str, Channel] = {}
+        self.presence_lost_ms = PRESENCE_LOST_MS
+        #: Channels of which a message was not sent, as the limit of a second was reached.
+        self.muted: set[str] = set()
+        self.is_limited = False
 
     def send(self, frame: Frame) -> None:
         """Send a shared frame; nothing where the socket is cut, the channel's history has it."""
-        if self.socket is not None:
-            self.socket.send_bytes(frame.wire(self.form))
+        socket = self.socket
+        if socket is not None and (not self.is_limited or self._may_hear(frame)):
+            socket.send_bytes(frame.wire(self.form))
+
+    def _may_hear(self, frame: Frame) -> bool:
+        message = frame.message
+        if message.action != Action.MESSAGE or message.channel is None:
+            return True
+        limits = self.authority.app.limits
+        now_ms = message.timestamp or 0
+        if message.channel not in self.muted and limits.may_hear(self.id, 1, now_ms):
+            return True
+        self.muted.add(message.channel)
+        return False
 
     def send_own(self, message: Protocol) -> None:
         """Send a frame that is for this connection alone."""
@@ -87,8 +119,9 @@ class Connection:
             connection_details=ConnectionDetails(
                 client_id=client_id,
                 connection_key=self.key,
-                max_message_size=MESSAGE_BYTES_MAX,
+                max_message_size=self.authority.app.limits.message_bytes,
                 max_frame_size=FRAME_BYTES_MAX,
+                max_inbound_rate=self.authority.app.limits.connection_messages,
                 connection_state_ttl=CONNECTION_STATE_TTL_MS,
                 max_idle_interval=IDLE_INTERVAL_MAX_MS,
                 server_id="overround-edge",
@@ -116,7 +149,47 @@ class Connection:
             modes |= Flag.PUBLISH
         if allows("presence", name):
             modes |= Flag.PRESENCE
+        if allows("annotation-publish", name):
+            modes |= Flag.ANNOTATION_PUBLISH
+        if allows("annotation-subscribe", name):
+            modes |= Flag.ANNOTATION_SUBSCRIBE
         return modes
+
+    def tell_gaps(self) -> None:
+        """Tell of each channel that messages were kept back by the limit of a second."""
+        muted, self.muted = self.muted, set()
+        why = refused(CONTINUITY_LOST, "more messages came than a connection may get in a second")
+        for name, channel in self.channels.items():
+            held = channel.attachments.get(self.id)
+            if held is not None and (name in muted or channel.name in muted):
+                self.send_own(
+                    Protocol(
+                        action=Action.ATTACHED,
+                        channel=name,
+                        channel_serial=channel.serial(),
+                        flags=int(held.modes | channel.presence.flag()),
+                        params=held.params or None,
+                        error=ErrorInfo.of(why),
+                    )
+                )
+
+    def leave_presence(self, now_ms: int, channels: Iterable[Channel] | None = None) -> None:
+        """Let the members that entered over this connection leave these channels, or all."""
+        for channel in list(self.entered.values() if channels is None else channels):
+            self.entered.pop(channel.name, None)
+            # An id that is not of the connection: nobody takes it for the client's own word.
+            message_id = f"left-{self.id}:{now_ms}"
+            leaving = [
+                msgspec.structs.replace(
+                    one,
+                    action=int(PresenceAction.LEAVE),
+                    id=f"{message_id}:{index}",
+                    timestamp=now_ms,
+                )
+                for index, one in enumerate(channel.presence.of_connection(self.id))
+            ]
+            if leaving:
+                channel.be_present(leaving, message_id, now_ms, self.id)
 
 
 class Connections:
@@ -126,6 +199,8 @@ class Connections:
         self._now_ms = now_ms
         self._random_text = random_text
         self._by_id: dict[str, Connection] = {}
+        #: Told of each connection that is no more.
+        self.on_end: Callable[[Connection], None] = lambda _connection: None
 
     def __len__(self) -> int:
         return len(self._by_id)
@@ -142,26 +217,30 @@ class Connections:
         found = self._by_id.get(resume_key.partition("!")[0])
         if (
             found is None
-            or found.key != resume_key
+            or not hmac.compare_digest(found.key.encode(), resume_key.encode())
             or found.authority.app is not authority.app
             or (found.cut_ms and found.cut_ms + CONNECTION_STATE_TTL_MS < self._now_ms())
         ):
             why = refused(CONNECTION_KEY_INVALID, "the connection cannot be resumed; a new one is")
             return self._fresh(authority, form), why
         if found.authority.client_id != authority.client_id:
-            raise refused(CONNECTION_KEY_INVALID + 1, "the connection is another client's")
+            raise refused(INCOMPATIBLE_CREDENTIALS, "the connection is another client's")
         self.supersede(found)
         found.authority = authority
         found.form = form
+        found.cut_ms = 0
         found.reauthorize_asked = False
         return found, None
 
     def _fresh(self, authority: Authority, form: Format) -> Connection:
         if len(self._by_id) >= CONNECTIONS_MAX:
             raise refused(SYSTEM_BUSY, f"{CONNECTIONS_MAX} connections are open")
+        authority.app.limits.connection_opened(len(self._by_id), self._now_ms())
+        authority.app.stats.opened("connections.all")
         connection_id = self._random_text(ID_BYTES)
         key = f"{connection_id}!{self._random_text(SECRET_BYTES)}"
         made = Connection(connection_id, key, authority, form)
+        made.is_limited = authority.app.limits.connection_outbound > 0
         self._by_id[connection_id] = made
         return made
 
@@ -179,12 +258,26 @@ class Connections:
         connection.let_go(connection.cut_ms)
 
     def end(self, connection: Connection) -> None:
-        """Forget a connection for good."""
-        connection.let_go(self._now_ms())
-        self._by_id.pop(connection.id, None)
+        """Forget a connection for good; who was present over it leaves."""
+        now_ms = self._now_ms()
+        connection.let_go(now_ms)
+        connection.leave_presence(now_ms)
+        if self._by_id.pop(connection.id, None) is not None:
+            self.on_end(connection)
+
+    def of_key(self, key: str, app: App) -> str | None:
+        """Return the id of the connection that has this key within the app."""
+        found = self._by_id.get(key.partition("!")[0])
+        if found is None or found.authority.app is not app:
+            return None
+        return found.id if hmac.compare_digest(found.key.encode(), key.encode()) else None
 
     def forget(self, now_ms: int) -> None:
         """Drop connections that were cut too long ago."""
         for connection in self.all():
-            if connection.socket is None and connection.cut_ms + CONNECTION_STATE_TTL_MS < now_ms:
+            if connection.socket is not None:
+                continue
+            if connection.entered and connection.cut_ms + connection.presence_lost_ms < now_ms:
+                connection.leave_presence(now_ms)
+            if connection.cut_ms + CONNECTION_STATE_TTL_MS < now_ms:
                 self.end(connection)

@@ -1,36 +1,29 @@
 """What each protocol message of a client does: one function an action."""
 
+import dataclasses
 import logging
-import re
 from collections.abc import Callable
-from typing import Final
 
 from deploy.edge.app import Apps
+from deploy.edge.attaching import Attaching, read_name
 from deploy.edge.auth import ANY_CLIENT, authority_of_token
-from deploy.edge.bounds import CHANNELS_PER_CONNECTION_MAX, REWIND_MESSAGES_MAX
-from deploy.edge.channel import Attachment, Channel, Published
+from deploy.edge.channel import Channel, Done, Published
 from deploy.edge.connection import Connection, Connections
-from deploy.edge.history import Entry
+from deploy.edge.entering import Entering
 from deploy.edge.publishing import Publishing
 from deploy.edge.refusals import (
+    ARTIFICIAL,
     BAD_REQUEST,
-    CHANNELS_TOO_MANY,
     INCOMPATIBLE_CREDENTIALS,
-    INVALID_PARAMETER,
-    RECOVERY_EXPIRED,
-    RECOVERY_UNKNOWN,
     refused,
     unauthorized,
 )
-from deploy.edge.wire import ALL_MODES, MODES, Action, ErrorInfo, Flag, Protocol
+from deploy.edge.wire import Action, Flag, Protocol
 from pipelines.errors import EdgeError
 
 __all__ = ["Dispatch"]
 
 logger = logging.getLogger(__name__)
-
-QUALIFIED: Final = re.compile(r"\[([^\]?]*)(?:\?([^\]]*))?\](.+)", re.DOTALL)
-REWIND_TIME: Final = re.compile(r"(\d{1,4})([sm])")
 
 
 class Dispatch:
@@ -47,14 +40,21 @@ class Dispatch:
         self._connections = connections
         self._publishing = publishing
         self._now_ms = now_ms
+        self._attaching = Attaching(now_ms)
+        self.entering = Entering(now_ms)
         self._handlers: dict[int, Callable[[Connection, Protocol], None]] = {
             Action.HEARTBEAT: self._heartbeat,
             Action.ATTACH: self._attach,
             Action.DETACH: self._detach,
-            Action.MESSAGE: self._message,
+            Action.MESSAGE: self._sequenced,
+            Action.PRESENCE: self._sequenced,
+            Action.ANNOTATION: self._sequenced,
+            Action.SYNC: self._sync,
             Action.AUTH: self._auth,
             Action.CLOSE: self._close,
             Action.DISCONNECT: self._disconnect,
+            Action.CONNECT: self._ignore,
+            Action.ACK: self._ignore,
         }
 
     def handle(self, connection: Connection, message: Protocol) -> None:
@@ -63,6 +63,9 @@ class Dispatch:
         if handler is None:
             raise refused(BAD_REQUEST, f"action {message.action} is not one that a client sends")
         handler(connection, message)
+
+    def _ignore(self, connection: Connection, message: Protocol) -> None:
+        """Take what needs no answer."""
 
     def _heartbeat(self, connection: Connection, message: Protocol) -> None:
         connection.send_own(Protocol(action=Action.HEARTBEAT, id=message.id))
@@ -82,76 +85,27 @@ class Dispatch:
     def _attach(self, connection: Connection, message: Protocol) -> None:
         name = message.channel or ""
         try:
-            self._attached(connection, message)
+            self._attaching.attach(connection, message)
         except EdgeError as error:
-            held = connection.channels.pop(name, None)
-            if held is not None:
-                held.detach(connection.id, self._now_ms())
-            connection.refuse_channel(name, error)
+            self._fail_channel(connection, name, error)
 
-    def _attached(self, connection: Connection, message: Protocol) -> None:
-        name = message.channel or ""
-        base, params = _unqualified(name, message.params or {})
-        modes = _modes_asked(message, params) & connection.modes_allowed(base)
-        if not modes:
-            raise unauthorized("attaching", base)
-        if len(connection.channels) >= CHANNELS_PER_CONNECTION_MAX:
-            raise refused(CHANNELS_TOO_MANY, f"at most {CHANNELS_PER_CONNECTION_MAX} channels")
-        channel = connection.authority.app.channel(base)
-        held = channel.attachments.get(connection.id)
-        backlog, flags, error = self._continued(channel, message, params, held is not None)
-        attachment = Attachment(
-            subscriber=connection,
-            modes=modes,
-            echo=connection.echo,
-            params=params,
-            serial=channel.serial(),
-            alias=name if name != base else "",
-        )
-        channel.attach(attachment, self._now_ms())
-        connection.channels[name] = channel
-        if backlog and not flags & Flag.RESUMED:
-            flags |= Flag.HAS_BACKLOG
-        connection.send_own(
-            Protocol(
-                action=Action.ATTACHED,
-                channel=name,
-                channel_serial=channel.serial(),
-                flags=int(flags | modes),
-                params=params or None,
-                error=ErrorInfo.of(error) if error is not None else None,
-            )
-        )
-        for entry in backlog:
-            if modes & Flag.SUBSCRIBE:
-                connection.send(entry.frame.renamed(attachment.alias))
-
-    def _continued(
-        self, channel: Channel, message: Protocol, params: dict[str, str], is_held: bool
-    ) -> tuple[list[Entry], Flag, EdgeError | None]:
-        """Return what to replay, whether nothing was missed, and if not, why."""
-        serial = message.channel_serial or ""
-        if is_held:
-            return [], Flag.RESUMED, None
-        if serial:
-            missed = channel.resume(serial)
-            if missed is not None:
-                return missed, Flag.RESUMED, None
-            if channel.has_series(serial):
-                why = refused(RECOVERY_EXPIRED, "messages since then have expired")
-            else:
-                why = refused(RECOVERY_UNKNOWN, "the channel has begun anew since then")
-            return [], Flag(0), why
-        return _rewound(channel, params.get("rewind", ""), self._now_ms()), Flag(0), None
+    def _fail_channel(self, connection: Connection, name: str, error: EdgeError) -> None:
+        self._attaching.detach(connection, name)
+        connection.refuse_channel(name, error)
 
     def _detach(self, connection: Connection, message: Protocol) -> None:
         name = message.channel or ""
-        channel = connection.channels.pop(name, None)
-        if channel is not None:
-            channel.detach(connection.id, self._now_ms())
+        self._attaching.detach(connection, name)
         connection.send_own(Protocol(action=Action.DETACHED, channel=name))
 
-    def _message(self, connection: Connection, message: Protocol) -> None:
+    def _sync(self, connection: Connection, message: Protocol) -> None:
+        name = message.channel or ""
+        channel = connection.channels.get(name)
+        if channel is not None:
+            self._attaching.sync(connection, channel, name)
+
+    def _sequenced(self, connection: Connection, message: Protocol) -> None:
+        """Carry out what is acknowledged by its serial."""
         if message.msg_serial is None or not 0 <= message.msg_serial < 2**53:
             raise refused(BAD_REQUEST, "a message without msgSerial")
         msg_serial = message.msg_serial
@@ -164,18 +118,41 @@ class Dispatch:
             acknowledgements.settle(msg_serial, outcome)
             connection.send_acknowledgements()
 
-        base, _ = _unqualified(message.channel or "", {})
+        message_id = f"{connection.id}:{msg_serial}"
         try:
+            self._act(connection, message, message_id, done)
+        except EdgeError as error:
+            done(error)
+
+    def _act(self, connection: Connection, message: Protocol, message_id: str, done: Done) -> None:
+        base = read_name(message.channel or "").base
+        if message.action == Action.MESSAGE:
+            self._check_mode(connection, base, Flag.PUBLISH, "publish")
+            if str((message.params or {}).get("_forceNack", "")).lower() == "true":
+                raise refused(ARTIFICIAL, "refused, as was asked for")
             self._publishing.publish(
                 connection.authority,
                 base,
                 message.messages or [],
                 done,
                 origin=connection.id,
-                default_id=f"{connection.id}:{msg_serial}",
+                default_id=message_id,
             )
-        except EdgeError as error:
-            done(error)
+        elif message.action == Action.PRESENCE:
+            self._check_mode(connection, base, Flag.PRESENCE, "presence")
+            done(self.entering.act(connection, base, message.presence or [], message_id))
+        else:
+            self._check_mode(connection, base, Flag.ANNOTATION_PUBLISH, "annotation-publish")
+            notes = message.annotations or []
+            authority = connection.authority
+            done(self._publishing.annotate(authority, base, notes, message_id, connection.id))
+
+    def _check_mode(self, connection: Connection, base: str, mode: Flag, operation: str) -> None:
+        """Raise EdgeError where the connection attached without the mode that it now uses."""
+        channel = connection.authority.app.channels.get(base)
+        held = channel.attachments.get(connection.id) if channel is not None else None
+        if held is not None and not held.modes & mode:
+            raise unauthorized(operation, base)
 
     def _auth(self, connection: Connection, message: Protocol) -> None:
         token = (message.auth or {}).get("accessToken")
@@ -183,53 +160,35 @@ class Dispatch:
             raise refused(BAD_REQUEST, "AUTH without an access token")
         authority = authority_of_token(self._apps, token, self._now_ms())
         before = connection.authority
-        if authority.app is not before.app or (
-            authority.client_id not in (before.client_id, ANY_CLIENT)
-        ):
-            raise refused(INCOMPATIBLE_CREDENTIALS, "the token is of another client")
+        if authority.app is not before.app:
+            raise refused(INCOMPATIBLE_CREDENTIALS, "the token is of another app")
+        if authority.client_id != before.client_id:
+            if authority.client_id != ANY_CLIENT:
+                raise refused(INCOMPATIBLE_CREDENTIALS, "the token is of another client")
+            authority = dataclasses.replace(authority, client_id=before.client_id)
         connection.authority = authority
         connection.reauthorize_asked = False
         connection.send_own(connection.connected())
         for name, channel in list(connection.channels.items()):
-            attachment = channel.attachments.get(connection.id)
-            if attachment is not None and not attachment.modes & connection.modes_allowed(
-                channel.name
-            ):
-                channel.detach(connection.id, self._now_ms())
-                del connection.channels[name]
-                connection.refuse_channel(name, unauthorized("attaching", channel.name))
+            self._reauthorize(connection, name, channel)
 
-
-def _unqualified(name: str, params: dict[str, str]) -> tuple[str, dict[str, str]]:
-    """Split `[?rewind=1]name` into the name and its parameters."""
-    found = QUALIFIED.fullmatch(name)
-    if found is None or found[1]:
-        return name, params
-    given = dict(pair.partition("=")[::2] for pair in (found[2] or "").split("&") if pair)
-    return found[3], given | params
-
-
-def _modes_asked(message: Protocol, params: dict[str, str]) -> Flag:
-    if "modes" in params:
-        modes = Flag(0)
-        for word in params["modes"].split(","):
-            if word.strip().lower() not in MODES:
-                raise refused(INVALID_PARAMETER, f"{word!r} is not a mode")
-            modes |= MODES[word.strip().lower()]
-        return modes
-    asked = Flag((message.flags or 0) & int(ALL_MODES))
-    return asked or ALL_MODES
-
-
-def _rewound(channel: Channel, rewind: str, now_ms: int) -> list[Entry]:
-    if not rewind:
-        return []
-    if rewind.isascii() and rewind.isdigit():
-        return channel.history.newest(min(int(rewind[:6]), REWIND_MESSAGES_MAX))
-    found = REWIND_TIME.fullmatch(rewind)
-    if found is None:
-        raise refused(INVALID_PARAMETER, f"not a rewind: {rewind[:32]!r}")
-    span_ms = int(found[1]) * (60_000 if found[2] == "m" else 1_000)
-    entries = channel.history.since(now_ms - span_ms)
-    newest = channel.history.newest(REWIND_MESSAGES_MAX)
-    return entries if len(entries) <= len(newest) else newest
+    def _reauthorize(self, connection: Connection, name: str, channel: Channel) -> None:
+        """Give an attachment the modes that the new token allows; without any, it fails."""
+        held = channel.attachments.get(connection.id)
+        if held is None:
+            return
+        modes = held.asked_modes & connection.modes_allowed(channel.name)
+        if not modes & ~Flag.ANNOTATION_PUBLISH:
+            self._fail_channel(connection, name, unauthorized("attaching", channel.name))
+        elif modes != held.modes:
+            held.allow(modes)
+            channel.is_occupancy_stale = True
+            connection.send_own(
+                Protocol(
+                    action=Action.ATTACHED,
+                    channel=name,
+                    channel_serial=channel.serial(),
+                    flags=int(Flag.RESUMED | channel.presence.flag() | modes),
+                    params=held.params or None,
+                )
+            )

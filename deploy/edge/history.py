@@ -1,24 +1,30 @@
 """What a channel still knows: its last publications, bounded by age, count and bytes."""
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from deploy.edge.bounds import HISTORY_BYTES_MAX, HISTORY_ENTRIES_MAX
-from deploy.edge.wire import Frame, Message
+from deploy.edge.wire import Flag, Frame, Message
 
 __all__ = ["Entry", "History"]
 
 
 class Entry(NamedTuple):
-    """One publication: its place in the channel, its messages, and its frame for sockets."""
+    """One publication: its place in the channel, its messages, and its frame for sockets.
+
+    `mode` is what an attachment needs to get it again. Changes of messages and annotations are
+    not `listed`: a client that resumes gets them again, a query sees only what they led to.
+    """
 
     channel_serial: str
     timestamp_ms: int
     messages: tuple[Message, ...]
     frame: Frame
     size: int
+    mode: Flag = Flag.SUBSCRIBE
+    listed: bool = True
 
 
 class History:
@@ -32,32 +38,50 @@ class History:
     def __len__(self) -> int:
         return len(self._entries)
 
-    def append(self, entry: Entry) -> None:
-        """Keep the newest publication; the oldest give way."""
+    def append(self, entry: Entry) -> list[Entry]:
+        """Keep the newest publication; returns the oldest ones that gave way."""
         self._entries.append(entry)
         self.bytes += entry.size
+        gone = []
         while len(self._entries) > HISTORY_ENTRIES_MAX or self.bytes > HISTORY_BYTES_MAX:
-            self._drop()
+            gone.append(self._drop())
+        return gone
 
-    def expire(self, before_ms: int) -> None:
-        """Drop what is older."""
+    def expire(self, before_ms: int) -> list[Entry]:
+        """Drop what is older, and return it."""
+        gone = []
         while self._entries and self._entries[0].timestamp_ms < before_ms:
-            self._drop()
+            gone.append(self._drop())
+        return gone
 
-    def _drop(self) -> None:
+    def _drop(self) -> Entry:
         gone = self._entries.popleft()
         self.bytes -= gone.size
         self.dropped = gone.channel_serial
+        return gone
 
     def after(self, serial: str) -> list[Entry]:
         """Return what follows the serial, oldest first."""
         start = bisect_right(self._entries, serial, key=lambda entry: entry.channel_serial)
         return [self._entries[i] for i in range(start, len(self._entries))]
 
+    def find(self, message_serial: str) -> Message | None:
+        """Return the message of a serial as it was published."""
+        channel_serial, _, index = message_serial.rpartition(":")
+        at = bisect_left(self._entries, channel_serial, key=lambda entry: entry.channel_serial)
+        if at == len(self._entries) or not index.isdigit():
+            return None
+        entry = self._entries[at]
+        if not entry.listed or entry.channel_serial != channel_serial:
+            return None
+        return next((one for one in entry.messages if one.serial == message_serial), None)
+
     def newest(self, messages_max: int) -> list[Entry]:
-        """Return the newest entries that hold at most so many messages, oldest first."""
+        """Return the newest listed entries of at most so many messages, oldest first."""
         found: deque[Entry] = deque()
         for entry in reversed(self._entries):
+            if not entry.listed:
+                continue
             messages_max -= len(entry.messages)
             if messages_max < 0:
                 break
@@ -65,11 +89,12 @@ class History:
         return list(found)
 
     def since(self, timestamp_ms: int) -> list[Entry]:
-        """Return what was published at or after the moment, oldest first."""
-        return [entry for entry in self._entries if entry.timestamp_ms >= timestamp_ms]
+        """Return what was listed at or after the moment, oldest first."""
+        return [e for e in self._entries if e.listed and e.timestamp_ms >= timestamp_ms]
 
     def messages(self, forwards: bool) -> Iterator[Message]:
-        """Yield single messages in the direction asked for."""
+        """Yield single messages, as published, in the direction asked for."""
         entries: Iterable[Entry] = self._entries if forwards else reversed(self._entries)
         for entry in entries:
-            yield from entry.messages if forwards else reversed(entry.messages)
+            if entry.listed:
+                yield from entry.messages if forwards else reversed(entry.messages)

@@ -1,12 +1,13 @@
 """What all REST handlers share: reading requests, answering in the client's format, paging."""
 
-from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final
+import html
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import urlencode
 
 import msgspec
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, Response
 
 from deploy.edge.auth import Authority, authenticate
 from deploy.edge.bounds import BODY_BYTES_MAX, PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX
@@ -17,9 +18,20 @@ from pipelines.errors import EdgeError
 if TYPE_CHECKING:
     from deploy.edge.server import Edge
 
-__all__ = ["Handler", "answer", "authority_of", "body_of", "edge_of", "error_answer", "page_limit"]
+__all__ = [
+    "Handler",
+    "answer",
+    "authority_of",
+    "body_of",
+    "edge_of",
+    "empty",
+    "error_answer",
+    "page_limit",
+    "paged",
+]
 
 Handler = Callable[[Request], Awaitable[Response]]
+Item = TypeVar("Item")
 
 MSGPACK: Final = "application/x-msgpack"
 JSON: Final = "application/json"
@@ -35,7 +47,11 @@ def edge_of(request: Request) -> "Edge":
 def authority_of(request: Request) -> Authority:
     """Return who asks. Raises EdgeError."""
     edge = edge_of(request)
-    return authenticate(edge.apps, request.headers, request.query_params, edge.clock.time_ms())
+    now_ms = edge.clock.time_ms()
+    authority = authenticate(edge.apps, request.headers, request.query_params, now_ms)
+    request.state.app = authority.app
+    authority.app.limits.requested(now_ms)
+    return authority
 
 
 def wanted_format(request: Request) -> Format:
@@ -73,11 +89,41 @@ def answer(
 ) -> Response:
     """Return the value in the client's format."""
     form = wanted_format(request)
+    sent = dict(headers or {})
+    if request.query_params.get("envelope") == "json":
+        value = {"statusCode": status, "response": value, "headers": sent}
+        status = 200
+    elif _wants_html(request):
+        return HTMLResponse(_page(request, encode_value(value, Format.JSON)), status, sent)
     return Response(
         encode_value(value, form),
         status,
-        dict(headers or {}),
+        sent,
         media_type=MSGPACK if form is Format.MSGPACK else JSON,
+    )
+
+
+def empty(request: Request) -> Response:
+    """Return the answer without a body."""
+    if request.query_params.get("envelope") == "json":
+        return answer(request, None, 204)
+    return Response(status_code=204)
+
+
+def _wants_html(request: Request) -> bool:
+    accept = request.headers.get("accept", "")
+    if request.query_params.get("format"):
+        return False
+    return "text/html" in accept and JSON not in accept and MSGPACK not in accept
+
+
+def _page(request: Request, raw: bytes) -> str:
+    """Return an answer for somebody who looks at it in a browser."""
+    title = html.escape(request.url.path)
+    text = html.escape(msgspec.json.format(raw, indent=2).decode())
+    return (
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>'
+        f"<h1>{title}</h1><pre>{text}</pre></html>"
     )
 
 
@@ -104,18 +150,43 @@ def guarded(handler: Handler) -> Handler:
 
     async def call(request: Request) -> Response:
         try:
-            return await handler(request)
+            response = await handler(request)
         except EdgeError as error:
-            return error_answer(request, error)
+            response = error_answer(request, error)
         except RecursionError:
-            return error_answer(request, refused(INTERNAL, "the request is nested too deep"))
+            response = error_answer(request, refused(INTERNAL, "the request is nested too deep"))
+        app = getattr(request.state, "app", None)
+        if app is not None:
+            kind = "tokenRequests" if request.url.path.endswith("/requestToken") else "other"
+            app.stats.request(kind, response.status_code < 400)
+        return response
 
     return call
 
 
-def page_limit(request: Request) -> int:
+def paged(
+    request: Request, items: Sequence[Item], key: Callable[[Item], str], clamp: bool = False
+) -> tuple[list[Item], dict[str, str]]:
+    """Return one page of ordered items and its links; `key` is what the next page goes on from.
+
+    `clamp` takes a limit above the bound as the bound. Raises EdgeError.
+    """
+    limit = page_limit(request, clamp)
+    cursor = request.query_params.get("cursor")
+    start = 0
+    if cursor is not None:
+        keys = [key(item) for item in items]
+        start = keys.index(cursor) + 1 if cursor in keys else len(items)
+    page = list(items[start : start + limit])
+    more = start + limit < len(items)
+    return page, page_links(request, key(page[-1]) if more and page else None)
+
+
+def page_limit(request: Request, clamp: bool = False) -> int:
     """Return the `limit` of a page. Raises EdgeError."""
     limit = number_of(request, "limit", PAGE_LIMIT_DEFAULT)
+    if clamp:
+        limit = min(limit, PAGE_LIMIT_MAX)
     if not 1 <= limit <= PAGE_LIMIT_MAX:
         raise refused(INVALID_PARAMETER, f"limit must be from 1 to {PAGE_LIMIT_MAX}")
     return limit

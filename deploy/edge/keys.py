@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from pipelines.errors import StackError
 
@@ -42,6 +42,10 @@ class EdgeKeys:
 
     app_id: str
     keys: tuple[Key, ...]
+    #: Channel rules, as Ably's control interface writes them.
+    namespaces: tuple[dict[str, Any], ...] = ()
+    #: Integration rules, written likewise.
+    rules: tuple[dict[str, Any], ...] = ()
 
     @property
     def backend_key(self) -> str:
@@ -55,11 +59,13 @@ class EdgeKeys:
             found = json.loads(file.read_text())
             keys = tuple(Key(**key) for key in found["keys"])
             app_id = found["app_id"]
+            namespaces = tuple(dict(one) for one in found.get("namespaces", ()))
+            rules = tuple(dict(one) for one in found.get("rules", ()))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise StackError(f"the edge's key file {file} cannot be read: {error}") from error
         if not keys or not all(key.name.startswith(f"{app_id}.") and key.secret for key in keys):
             raise StackError(f"the edge's key file {file} holds no key of app {app_id!r}")
-        return cls(app_id, keys)
+        return cls(app_id, keys, namespaces, rules)
 
     @classmethod
     def load_or_create(cls, file: Path, random_text: Callable[[int], str]) -> "EdgeKeys":

@@ -61,8 +61,8 @@ def size_of(message: Message | PresenceMessage) -> int:
     return size
 
 
-def check_size(messages: list[Message]) -> None:
+def check_size(messages: list[Message], size_max: int = MESSAGE_BYTES_MAX) -> None:
     """Raise EdgeError where the messages of one publication are too large together."""
     size = sum(map(size_of, messages))
-    if size > MESSAGE_BYTES_MAX:
-        raise refused(TOO_LARGE, f"{size} bytes in one publication, at most {MESSAGE_BYTES_MAX}")
+    if size > size_max:
+        raise refused(TOO_LARGE, f"{size} bytes in one publication, at most {size_max}")

@@ -12,18 +12,24 @@ from typing import Protocol as Port
 
 import msgspec
 
+from deploy.edge.app import App
 from deploy.edge.auth import Authority
 from deploy.edge.bounds import MESSAGE_ID_LENGTH_MAX, MESSAGES_PER_PUBLISH_MAX
+from deploy.edge.changes import CHANGES
 from deploy.edge.channel import Channel, Done, Published
-from deploy.edge.payload import canonical, check_size
+from deploy.edge.editing import Editing
+from deploy.edge.meta import is_meta
+from deploy.edge.payload import canonical, check_size, size_of
 from deploy.edge.refusals import (
     BAD_REQUEST,
     INVALID_CLIENT_ID,
+    INVALID_CONNECTION,
     INVALID_MESSAGE_ID,
     TOO_LARGE,
     refused,
+    unauthorized,
 )
-from deploy.edge.wire import Message
+from deploy.edge.wire import Annotation, Message
 from pipelines.errors import EdgeError
 
 __all__ = ["Publishing", "Rule"]
@@ -50,6 +56,9 @@ class Rule(Port):
         """Forward in order; `done` is called in the event loop, in order for one channel."""
 
 
+Observer = Callable[[App, Channel, list[Message]], None]
+
+
 class Publishing:
     """Takes publications for any app; `done` gets a Published, or the EdgeError of a refusal."""
 
@@ -62,6 +71,11 @@ class Publishing:
         self._now_ms = now_ms
         self._random_text = random_text
         self._rules = tuple(rules)
+        self._editing = Editing(now_ms)
+        #: Told of each publication that is done: pushes and webhooks follow it.
+        self.observers: list[Observer] = []
+        #: The connection whose key a REST publication names; None where the key is wrong.
+        self.connection_of_key: Callable[[str, App], str | None] = lambda _key, _app: None
 
     def publish(
         self,
@@ -76,8 +90,16 @@ class Publishing:
 
         `origin` is the connection of a realtime publication and `default_id` its id.
         """
+        if any(message.action in CHANGES for message in messages):
+            if len(messages) != 1:
+                raise refused(BAD_REQUEST, "one message is changed at a time")
+            message_id = default_id or self._random_text(RANDOM_ID_BYTES)
+            done(self._editing.change(authority, channel_name, messages[0], message_id, origin))
+            return
+        is_realtime = origin is not None
         prepared = self._prepared(authority, channel_name, messages, origin)
         channel = authority.app.channel(channel_name)
+        self._count(authority.app, channel, prepared, is_realtime)
         given_id = _common_id(prepared)
         if given_id and self._is_repeated(channel, given_id, done):
             return
@@ -85,7 +107,8 @@ class Publishing:
         for index, message in enumerate(prepared):
             if message.id is None:
                 message.id = f"{message_id}:{index}"
-        self._place(authority.app.id, channel, prepared, message_id, bool(given_id), origin, done)
+        origin = prepared[0].connection_id
+        self._place(authority.app, channel, prepared, message_id, bool(given_id), origin, done)
 
     def _prepared(
         self,
@@ -95,6 +118,8 @@ class Publishing:
         origin: str | None,
     ) -> list[Message]:
         authority.require("publish", channel_name)
+        if is_meta(channel_name):
+            raise unauthorized("publish", channel_name)
         if not messages:
             raise refused(BAD_REQUEST, "nothing to publish")
         if len(messages) > MESSAGES_PER_PUBLISH_MAX:
@@ -105,17 +130,35 @@ class Publishing:
             client_id = authority.stamped(message.client_id)
             if identified and client_id is None:
                 raise refused(INVALID_CLIENT_ID, "this channel takes no message without client id")
+            source = origin
+            if origin is None and message.connection_key is not None:
+                source = self.connection_of_key(message.connection_key, authority.app)
+                if source is None:
+                    raise refused(INVALID_CONNECTION, "no connection has this connection key")
             made = msgspec.structs.replace(
                 canonical(message),
                 client_id=client_id,
-                connection_id=origin,
+                connection_id=source,
                 connection_key=None,
                 serial=None,
                 version=None,
+                annotations=None,
             )
             prepared.append(made)
-        check_size(prepared)
+        check_size(prepared, authority.app.limits.message_bytes)
         return prepared
+
+    def _count(
+        self, app: App, channel: Channel, messages: list[Message], is_realtime: bool
+    ) -> None:
+        """Hold a publication against the app's limits, and count it. Raises EdgeError."""
+        size = sum(map(size_of, messages))
+        origin = messages[0].connection_id if is_realtime else None
+        app.limits.published(channel.name, origin, size, self._now_ms())
+        transport = "realtime" if is_realtime else "rest"
+        app.stats.inbound(transport, "messages", len(messages), size)
+        if channel.keeper is not None:
+            app.stats.persisted("messages", len(messages), size)
 
     def _is_repeated(self, channel: Channel, message_id: str, done: Done) -> bool:
         known = channel.known(message_id)
@@ -130,7 +173,7 @@ class Publishing:
 
     def _place(
         self,
-        app_id: str,
+        app: App,
         channel: Channel,
         messages: list[Message],
         message_id: str,
@@ -139,27 +182,47 @@ class Publishing:
         done: Done,
     ) -> None:
         now_ms = self._now_ms()
-        rule = next((one for one in self._rules if one.covers(channel.name)), None)
+        is_ephemeral = all((one.extras or {}).get("ephemeral") is True for one in messages)
+
+        def put() -> Published:
+            published = channel.publish(
+                messages, message_id, self._now_ms(), origin, remember, is_ephemeral
+            )
+            if not is_ephemeral:
+                for observer in self.observers:
+                    observer(app, channel, messages)
+            return published
+
+        covering = (one for one in self._rules if one.covers(channel.name))
+        rule = None if is_ephemeral else next(covering, None)
         if rule is None:
-            done(channel.publish(messages, message_id, now_ms, origin, remember))
+            done(put())
             return
         waiting = channel.in_flight[message_id] = [done]
 
         def forwarded(error: EdgeError | None) -> None:
             del channel.in_flight[message_id]
-            outcome: Published | EdgeError = (
-                error
-                if error is not None
-                else channel.publish(messages, message_id, self._now_ms(), origin, remember)
-            )
+            outcome: Published | EdgeError = put() if error is None else error
             for one in waiting:
                 one(outcome)
 
         try:
-            rule.forward(app_id, channel.name, messages, now_ms, forwarded)
+            rule.forward(app.id, channel.name, messages, now_ms, forwarded)
         except EdgeError:
             del channel.in_flight[message_id]
             raise
+
+    def annotate(
+        self,
+        authority: Authority,
+        channel_name: str,
+        notes: Sequence[Annotation],
+        message_id: str = "",
+        origin: str | None = None,
+    ) -> Published:
+        """Put annotations on messages. Raises EdgeError."""
+        made_id = message_id or self._random_text(RANDOM_ID_BYTES)
+        return self._editing.annotate(authority, channel_name, notes, made_id, origin)
 
 
 def _common_id(messages: list[Message]) -> str:

@@ -20,23 +20,29 @@ from deploy.edge.bounds import (
     TOKEN_TTL_MAX_MS,
 )
 from deploy.edge.capability import Capability
-from deploy.edge.http import answer, body_of, edge_of, guarded
+from deploy.edge.http import answer, authority_of, body_of, edge_of, guarded
 from deploy.edge.keys import Key
 from deploy.edge.refusals import (
     BAD_REQUEST,
     INVALID_CLIENT_ID,
     INVALID_CREDENTIALS,
     INVALID_PARAMETER,
+    KEY_REQUIRED,
     NONCE_REPLAYED,
     NOT_FOUND,
+    REVOCATION_NOT_ENABLED,
     TIMESTAMP_NOT_CURRENT,
     refused,
 )
 from deploy.edge.tokens import Claims, issue_token, request_mac
+from deploy.edge.wire import ErrorInfo
 
 __all__ = ["ROUTES", "Nonces", "token_details"]
 
 NONCE_BYTES = 9
+REVOCATIONS_PER_REQUEST_MAX = 100
+REAUTH_MARGIN_MS = 30_001  # a client has half a minute to get another token
+REVOCATION_TARGETS = ("clientId", "revocationKey", "channel")
 
 
 class TokenRequest(Struct, rename="camel"):
@@ -49,6 +55,14 @@ class TokenRequest(Struct, rename="camel"):
     timestamp: int | None = None
     nonce: str | None = None
     mac: str | None = None
+
+
+class Revocation(Struct, rename="camel"):
+    """Which tokens are no longer good: `kind:value` each, issued before a moment."""
+
+    targets: list[str]
+    issued_before: int | None = None
+    allow_reauth_margin: bool = False
 
 
 class Nonces:
@@ -75,9 +89,9 @@ async def _time(request: Request) -> Response:
 
 async def _request_token(request: Request) -> Response:
     edge = edge_of(request)
-    body = await body_of(request)
+    body = _of_query(request) if request.method == "GET" else await body_of(request)
     try:
-        asked = msgspec.convert(body, TokenRequest)
+        asked = msgspec.convert(body, TokenRequest, strict=False)
     except msgspec.ValidationError as error:
         raise refused(BAD_REQUEST, f"not a token request: {error}") from error
     key_name = request.path_params["key_name"]
@@ -87,6 +101,7 @@ async def _request_token(request: Request) -> Response:
     key = app.keys.get(key_name) if app is not None else None
     if app is None or key is None:
         raise refused(NOT_FOUND, "the key is not known here")
+    request.state.app = app
     now_ms = edge.clock.time_ms()
     if asked.mac is None:
         _check_basic(request, key, now_ms)
@@ -94,6 +109,15 @@ async def _request_token(request: Request) -> Response:
         _check_signed(edge.nonces, key, asked, body, now_ms)
     details = token_details(app, key, asked, now_ms, edge.random_text(NONCE_BYTES))
     return answer(request, details, 201)
+
+
+def _of_query(request: Request) -> dict[str, Any]:
+    """Return a token request that came as parameters."""
+    found: dict[str, Any] = dict(request.query_params)
+    for name in ("ttl", "timestamp"):
+        if found.get(name, "").isdigit():
+            found[name] = int(found[name])
+    return found
 
 
 def _check_basic(request: Request, key: Key, now_ms: int) -> None:
@@ -144,7 +168,45 @@ def token_details(
     return details if asked.client_id is None else {**details, "clientId": asked.client_id}
 
 
+async def _revoke(request: Request) -> Response:
+    edge = edge_of(request)
+    authority = authority_of(request)
+    key = authority.app.keys[authority.key_name]
+    if not authority.by_key:
+        raise refused(KEY_REQUIRED, "tokens are revoked with a key")
+    if request.path_params["key_name"] != key.name:
+        raise refused(INVALID_CREDENTIALS, "tokens are revoked with the key they came from")
+    if not key.revocable:
+        raise refused(REVOCATION_NOT_ENABLED, "the key's tokens cannot be revoked")
+    try:
+        asked = msgspec.convert(await body_of(request), Revocation)
+    except msgspec.ValidationError as error:
+        raise refused(BAD_REQUEST, f"not a revocation: {error}") from error
+    if not 0 < len(asked.targets) <= REVOCATIONS_PER_REQUEST_MAX:
+        raise refused(BAD_REQUEST, f"name 1 to {REVOCATIONS_PER_REQUEST_MAX} targets")
+    now_ms = edge.clock.time_ms()
+    before_ms = now_ms if asked.issued_before is None else asked.issued_before
+    if before_ms > now_ms or before_ms < now_ms - TOKEN_TTL_MAX_MS:
+        raise refused(INVALID_PARAMETER, "issuedBefore lies within the last day")
+    applies_ms = now_ms + (REAUTH_MARGIN_MS if asked.allow_reauth_margin else 0)
+    results: list[dict[str, Any]] = []
+    for target in asked.targets:
+        kind, _, value = target.partition(":")
+        if kind not in REVOCATION_TARGETS or not value:
+            why = refused(BAD_REQUEST, "a target is clientId:, revocationKey: or channel:")
+            error_info = msgspec.to_builtins(ErrorInfo.of(why))
+            results.append({"target": target, "error": error_info})
+            continue
+        authority.app.revocations.revoke(kind, value, before_ms, applies_ms)
+        results.append({"target": target, "issuedBefore": before_ms, "appliesAt": applies_ms})
+    edge.enforce_revocations(authority.app)
+    failed = sum("error" in one for one in results)
+    counts = {"successCount": len(results) - failed, "failureCount": failed}
+    return answer(request, {**counts, "results": results}, 200)
+
+
 ROUTES = [
     Route("/time", guarded(_time), methods=["GET"]),
-    Route("/keys/{key_name}/requestToken", guarded(_request_token), methods=["POST"]),
+    Route("/keys/{key_name}/requestToken", guarded(_request_token), methods=["GET", "POST"]),
+    Route("/keys/{key_name}/revokeTokens", guarded(_revoke), methods=["POST"]),
 ]

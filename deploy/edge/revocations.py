@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from deploy.edge.bounds import TOKEN_TTL_MAX_MS
+from deploy.edge.capability import Capability
 from deploy.edge.refusals import TOKEN_REVOKED, refused
 from deploy.edge.tokens import Claims
 
@@ -16,24 +17,38 @@ class Revocations:
     """What was revoked; forgotten when every token that it concerns has expired."""
 
     def __init__(self) -> None:
-        self._issued_before_ms: dict[tuple[str, str], int] = {}
+        #: Issued before, and from when on that counts, by target.
+        self._revoked: dict[tuple[str, str], tuple[int, int]] = {}
 
-    def revoke(self, kind: str, value: str, issued_before_ms: int) -> None:
-        """Refuse from now on each token of the target that was issued before the moment."""
-        known = self._issued_before_ms.get((kind, value), 0)
-        self._issued_before_ms[kind, value] = max(known, issued_before_ms)
+    def __len__(self) -> int:
+        return len(self._revoked)
 
-    def check(self, claims: Claims) -> None:
+    def revoke(self, kind: str, value: str, issued_before_ms: int, applies_at_ms: int) -> None:
+        """Refuse from a moment on each token of the target that was issued before another."""
+        known, _ = self._revoked.get((kind, value), (0, 0))
+        self._revoked[kind, value] = (max(known, issued_before_ms), applies_at_ms)
+
+    def check(self, claims: Claims, now_ms: int) -> None:
         """Raise EdgeError for a revoked token."""
+        if self._revoked and self._is_hit(claims, now_ms):
+            raise refused(TOKEN_REVOKED, "the token was revoked")
+
+    def concerns(self, claims: Claims) -> bool:
+        """Return whether a token is revoked, or soon will be."""
+        return bool(self._revoked) and self._is_hit(claims, 2**62)
+
+    def _is_hit(self, claims: Claims, now_ms: int) -> bool:
         for target in self._targets(claims):
-            if claims.issued_ms < self._issued_before_ms.get(target, 0):
-                raise refused(TOKEN_REVOKED, "the token was revoked")
+            before_ms, applies_at_ms = self._revoked.get(target, (0, 0))
+            if claims.issued_ms < before_ms and applies_at_ms <= now_ms:
+                return True
+        return False
 
     def forget(self, now_ms: int) -> None:
         """Drop what can concern no living token."""
-        for target, before_ms in list(self._issued_before_ms.items()):
+        for target, (before_ms, _) in list(self._revoked.items()):
             if before_ms + TOKEN_TTL_MAX_MS < now_ms:
-                del self._issued_before_ms[target]
+                del self._revoked[target]
 
     @staticmethod
     def _targets(claims: Claims) -> Iterator[tuple[str, str]]:
@@ -41,3 +56,5 @@ class Revocations:
             yield "clientId", claims.client_id
         if claims.revocation_key:
             yield "revocationKey", claims.revocation_key
+        for resource in Capability.parse(claims.capability).allowed:
+            yield "channel", resource

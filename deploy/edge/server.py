@@ -1,52 +1,47 @@
-"""The edge as one server: REST, WebSockets and pages on one port, and what must happen in time."""
+"""All state of a running edge: apps, connections and sockets, and what must happen in time."""
 
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
-import uvicorn
-from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
-from starlette.middleware.cors import CORSMiddleware
-from starlette.requests import Request
-from starlette.responses import Response
-
-from deploy.edge import guest, rest_auth, rest_messages, rest_push
-from deploy.edge.app import App, Apps, Namespace
+from deploy.edge.app import App, Apps
 from deploy.edge.auth import authenticate
 from deploy.edge.bounds import (
+    CONNECTION_STATE_TTL_MS,
     HEARTBEAT_INTERVAL_S,
     HISTORY_ALL_BYTES_MAX,
     SILENCE_MAX_S,
 )
 from deploy.edge.connection import HEARTBEAT, Connection, Connections
 from deploy.edge.dispatch import Dispatch
-from deploy.edge.http import EXPOSED, error_answer
-from deploy.edge.keys import EdgeKeys
+from deploy.edge.keys import EdgeKeys, Key
+from deploy.edge.limits import Limits
+from deploy.edge.meta import MetaChannels
+from deploy.edge.namespace import Namespace
+from deploy.edge.occupancy import tell_occupancy
 from deploy.edge.publishing import Publishing, Rule
+from deploy.edge.push_delivery import PushDelivery
 from deploy.edge.push_sink import PushSink
 from deploy.edge.refusals import (
-    INTERNAL,
-    METHOD_NOT_ALLOWED,
     NOT_FOUND,
     TOKEN_EXPIRED,
     refused,
 )
 from deploy.edge.rest_auth import Nonces
+from deploy.edge.store import SqliteStore
 from deploy.edge.websocket import EdgeSocket
 from deploy.edge.wire import Action, Format, Frame, Protocol
+from pipelines.errors import EdgeError
 from pipelines.ports import Clock
 
-__all__ = ["Edge", "make_server"]
+__all__ = ["Edge"]
 
 logger = logging.getLogger(__name__)
 
 TICK_S: Final = 1.0
 FORGET_INTERVAL_S: Final = 5.0
 REAUTHORIZE_BEFORE_MS: Final = 30_000
-SHUTDOWN_S: Final = 2
 
 
 class Edge:
@@ -60,20 +55,65 @@ class Edge:
         random_text: Callable[[int], str],
         loop: asyncio.AbstractEventLoop,
         rules: Sequence[Rule] = (),
+        new_limits: Callable[[], Limits] = Limits.none,
     ) -> None:
         self.clock = clock
         self.random_text = random_text
         self.loop = loop
-        self.app = App(keys.app_id, keys.keys, namespaces, random_text)
-        self.backend_key = keys.keys[0]
+        self.new_limits = new_limits
+        self.store: SqliteStore | None = None
+        self.is_tls = False
         self.apps = Apps()
-        self.apps.add(self.app)
+        self.meta: dict[str, MetaChannels] = {}
+        self.app = self.add_app(keys.app_id, keys.keys, namespaces)
+        self.backend_key = keys.keys[0]
         self.nonces = Nonces()
         self.pushes = PushSink(clock.time_ms)
         self.sockets: set[EdgeSocket] = set()
         self.connections = Connections(clock.time_ms, random_text)
+        self.connections.on_end = lambda connection: self._say(connection, "connection.closed")
         self.publishing = Publishing(clock.time_ms, random_text, rules)
+        self.publishing.connection_of_key = self.connections.of_key
+        self.push_delivery = PushDelivery(
+            self.apps, self.pushes, self.publishing, lambda app: self.meta[app.id]
+        )
         self.dispatch = Dispatch(self.apps, self.connections, self.publishing, clock.time_ms)
+
+    def add_app(self, app_id: str, keys: Sequence[Key], namespaces: Sequence[Namespace]) -> App:
+        """Serve one more app."""
+        app = App(app_id, keys, namespaces, self.random_text, self.clock.time_ms, self.new_limits())
+        app.is_tls = self.is_tls
+        app.store = self.store
+        self.meta[app_id] = MetaChannels(app)
+        self.apps.add(app)
+        return app
+
+    def remove_app(self, app: App) -> None:
+        """Serve an app no more; its connections end."""
+        self.apps.remove(app.id)
+        self.meta.pop(app.id, None)
+        for socket in list(self.sockets):
+            if socket.connection is not None and socket.connection.authority.app is app:
+                socket.fail(refused(NOT_FOUND, "the app was deleted"))
+
+    def enforce_revocations(self, app: App) -> None:
+        """End connections whose token is revoked now; ask those for another that soon will be."""
+        if not len(app.revocations):
+            return
+        now_ms = self.clock.time_ms()
+        for socket in list(self.sockets):
+            connection = socket.connection
+            claims = connection.authority.claims if connection is not None else None
+            if connection is None or claims is None or connection.authority.app is not app:
+                continue
+            try:
+                app.revocations.check(claims, now_ms)
+            except EdgeError as error:
+                socket.fail(error)
+                continue
+            if app.revocations.concerns(claims) and not connection.reauthorize_asked:
+                connection.reauthorize_asked = True
+                connection.send(REAUTHORIZE)
 
     def greet(
         self,
@@ -87,9 +127,26 @@ class Edge:
         resume_key = query.get("resume") or query.get("recover") or ""
         connection, why_fresh = self.connections.open(authority, form, resume_key)
         connection.echo = query.get("echo") != "false"
+        remain = query.get("remainPresentFor", "")
+        if remain.isascii() and remain.isdigit():
+            connection.presence_lost_ms = min(int(remain[:9]), CONNECTION_STATE_TTL_MS)
         connection.socket = socket
         connection.send_own(connection.connected(why_fresh))
+        self._say(connection, "connection.opened")
         return connection
+
+    def _say(self, connection: Connection, name: str) -> None:
+        """Tell of a connection on its app's meta channel."""
+        meta = self.meta.get(connection.authority.app.id)
+        if meta is not None:
+            client_id = connection.authority.client_id
+            meta.connection_event(name, {"connectionId": connection.id, "clientId": client_id})
+
+    def keep_in(self, store: SqliteStore) -> None:
+        """Keep persisted channels and the app's statistics in a file from now on."""
+        self.store = store
+        self.app.store = store
+        store.load_stats(self.app.id, self.app.stats)
 
     async def keep_time(self) -> None:
         """Run for as long as the edge does: heartbeats, expiry, and what is to be forgotten."""
@@ -99,6 +156,7 @@ class Edge:
             now_s = self.clock.monotonic_s()
             try:
                 self._expire(self.clock.time_ms())
+                self._tell(self.clock.time_ms())
                 if now_s - beat_s >= HEARTBEAT_INTERVAL_S:
                     beat_s = now_s
                     self._beat(now_s)
@@ -118,7 +176,21 @@ class Edge:
                 socket.fail(refused(TOKEN_EXPIRED, "the token has expired"))
             elif left_ms <= REAUTHORIZE_BEFORE_MS and not connection.reauthorize_asked:
                 connection.reauthorize_asked = True
-                connection.send(REAUTHORIZE)
+                claims = connection.authority.claims
+                life_ms = connection.authority.expires_ms - (claims.issued_ms if claims else 0)
+                if life_ms > REAUTHORIZE_BEFORE_MS:  # else it would be asked for without end
+                    connection.send(REAUTHORIZE)
+
+    def _tell(self, now_ms: int) -> None:
+        """Tell occupancy that has changed, and messages that a limit kept back."""
+        for app in self.apps.all():
+            self.enforce_revocations(app)
+            for channel in app.channels.values():
+                tell_occupancy(channel, now_ms)
+        self.connections.forget(now_ms)
+        for connection in self.connections.all():
+            if connection.muted:
+                connection.tell_gaps()
 
     def _beat(self, now_s: float) -> None:
         for socket in list(self.sockets):
@@ -130,86 +202,20 @@ class Edge:
                 socket.ping()
 
     def _forget(self, now_ms: int) -> None:
-        self.connections.forget(now_ms)
         for app in self.apps.all():
             app.forget(now_ms)
+            held = sum(one.authority.app is app for one in self.connections.all())
+            app.stats.level("connections.all", held)
+        if self.store is not None:
+            self.store.save_stats(self.app.id, self.app.stats)
+            self.store.forget(now_ms)
         channels = [channel for app in self.apps.all() for channel in app.channels.values()]
         excess = sum(channel.history.bytes for channel in channels) - HISTORY_ALL_BYTES_MAX
         for channel in sorted(channels, key=lambda one: one.last_used_ms):
             if excess <= 0:
                 break
             excess -= channel.history.bytes
-            channel.history.expire(now_ms)
+            channel.expire(now_ms)
 
 
 REAUTHORIZE: Final = Frame(Protocol(action=Action.AUTH))
-
-
-async def _not_found(request: Request, error: Exception) -> Response:
-    status = error.status_code if isinstance(error, HTTPException) else 404
-    if status == 405:
-        return error_answer(request, refused(METHOD_NOT_ALLOWED, "this path has no such method"))
-    return error_answer(
-        request, refused(NOT_FOUND, f"there is nothing at {request.url.path[:200]!r}")
-    )
-
-
-async def _broken(request: Request, error: Exception) -> Response:
-    return error_answer(request, refused(INTERNAL, "the edge failed on this request"))
-
-
-def make_application(edge: Edge, with_guests: bool) -> Starlette:
-    """Return the HTTP side of the edge."""
-    routes = [*rest_messages.ROUTES, *rest_auth.ROUTES, *rest_push.ROUTES, *guest.PAGE_ROUTES]
-    if with_guests:
-        routes += guest.GUEST_ROUTES
-    application = Starlette(
-        routes=routes,
-        exception_handlers={HTTPException: _not_found, Exception: _broken},
-        middleware=[Middleware(RestCors)],
-    )
-    application.state.edge = edge
-    return application
-
-
-class RestCors:
-    """Lets pages of any origin use the REST interface with credentials of their own.
-
-    Not the guests' paths: a page elsewhere must not get a token from a browser on this machine.
-    """
-
-    def __init__(self, app: Any) -> None:
-        self._plain = app
-        self._open = CORSMiddleware(
-            app,
-            allow_origins=["*"],
-            allow_methods=["*"],
-            allow_headers=["*"],
-            expose_headers=[name.strip() for name in EXPOSED.split(",")],
-        )
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        is_guest = str(scope.get("path", "")).startswith("/overround/")
-        await (self._plain if is_guest else self._open)(scope, receive, send)
-
-
-def make_server(
-    edge: Edge, host: str, port: int, with_guests: bool, tls: tuple[str, str] | None = None
-) -> uvicorn.Server:
-    """Return uvicorn's server of the edge, not yet started."""
-    socket_class = type("BoundEdgeSocket", (EdgeSocket,), {"edge": edge})
-    config = uvicorn.Config(
-        make_application(edge, with_guests),
-        host=host,
-        port=port,
-        ws=socket_class,
-        lifespan="off",
-        access_log=False,
-        log_config=None,
-        server_header=False,
-        timeout_graceful_shutdown=SHUTDOWN_S,
-        timeout_keep_alive=75,
-        ssl_certfile=tls[0] if tls else None,
-        ssl_keyfile=tls[1] if tls else None,
-    )
-    return uvicorn.Server(config)

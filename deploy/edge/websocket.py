@@ -16,7 +16,7 @@ from websockets.frames import Opcode
 from websockets.http11 import Request
 from websockets.server import ServerProtocol
 
-from deploy.edge.bounds import FRAME_BYTES_MAX, OUTGOING_BYTES_MAX
+from deploy.edge.bounds import FRAME_BYTES_MAX, OUTGOING_BYTES_MAX, REPLAY_BYTES_MAX
 from deploy.edge.connection import Connection
 from deploy.edge.refusals import GOING_AWAY, INTERNAL, refused
 from deploy.edge.wire import Action, ErrorInfo, Format, Frame, Protocol, decode_protocol
@@ -47,6 +47,7 @@ class EdgeSocket(asyncio.Protocol):
         self._form = Format.JSON
         self._parts: list[bytes] = []
         self.heard_s = 0.0
+        self._has_room = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is of no such class
@@ -159,8 +160,26 @@ class EdgeSocket(asyncio.Protocol):
         if transport is not None:
             transport.write(wire)
 
+    def make_room(self, size: int) -> None:
+        """Let so many bytes more wait: what a client missed comes all at once, and is no fault."""
+        transport = self._transport
+        if transport is not None:
+            waiting = transport.get_write_buffer_size()
+            room = min(waiting + size, REPLAY_BYTES_MAX)
+            self._has_room = True
+            transport.set_write_buffer_limits(high=OUTGOING_BYTES_MAX + room)
+
+    def _take_room(self) -> None:
+        """Go back to the usual bound when what was missed has been sent."""
+        transport = self._transport
+        if transport is not None and transport.get_write_buffer_size() < OUTGOING_BYTES_MAX // 2:
+            self._has_room = False
+            transport.set_write_buffer_limits(high=OUTGOING_BYTES_MAX)
+
     def ping(self) -> None:
         """Ask for a sign of life; answered below the client's protocol."""
+        if self._has_room:
+            self._take_room()
         if self._transport is not None and self.connection is not None:
             self._wire.send_ping(b"")
             self._flush()

@@ -130,7 +130,7 @@ class Protocol(Struct, rename="camel", omit_defaults=True, kw_only=True):
     count: int | None = None
     res: list[dict[str, Any]] | None = None
     flags: int | None = None
-    params: dict[str, str] | None = None
+    params: dict[str, Any] | None = None
     timestamp: int | None = None
     error: ErrorInfo | None = None
     auth: dict[str, Any] | None = None

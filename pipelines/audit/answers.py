@@ -12,12 +12,21 @@ from pipelines.audit.inputs import Inputs
 from pipelines.audit.replies import Replies
 from pipelines.audit.tally import Place, Tally
 from pipelines.messages import entries as e
+from pipelines.messages import order_entries as oe
 from pipelines.ports import Record
 
 __all__ = ["Answers"]
 
-#: What time alone brings about; it may stand among the entries of any record.
-_TIMED: Final = (e.BetConfirmed, e.BetDeclined, e.EventIsStarting, e.EventRetired)
+#: What time or another order brings about; it may stand among the entries of any record.
+_TIMED: Final = (
+    e.BetConfirmed,
+    e.BetDeclined,
+    e.EventIsStarting,
+    e.EventRetired,
+    oe.OrderConfirmed,
+    oe.BetMatched,  # of orders that waited for the one that came
+    oe.OrderLapsed,
+)
 #: What only a record of `bets` brings about.
 _REPLIES: Final = (
     e.BetEntry,
@@ -26,6 +35,9 @@ _REPLIES: Final = (
     e.BetRepeated,
     e.BetConflict,
     e.RequestRefused,
+    oe.OrderCancelled,
+    oe.OrderUpdated,
+    oe.ChangeRejected,
 )
 
 

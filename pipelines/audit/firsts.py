@@ -8,9 +8,13 @@ from collections import OrderedDict
 
 from pipelines.limits import ANSWERS_OUTSIDE_MARKETS_MAX, ORPHAN_ANSWERS_MAX
 from pipelines.messages import entries as e
+from pipelines.messages import order_entries as oe
 from pipelines.shard.state import BetKey
 
 __all__ = ["FirstAnswers"]
+
+
+_REFUSALS = (e.BetRejected, oe.OrderRejected)
 
 
 class _Event:
@@ -41,7 +45,7 @@ class FirstAnswers:
         """Look at the next entry."""
         if isinstance(entry, e.BetEntry):
             return self._first(entry)
-        if isinstance(entry, e.BetConfirmed | e.BetDeclined | e.BetCancelled):
+        if isinstance(entry, e.BetConfirmed | e.BetDeclined | e.BetCancelled | oe.OrderConfirmed):
             return self._final(entry)
         if isinstance(entry, e.BetRepeated | e.BetConflict):
             if self.known(entry.event_id, entry.client_id, entry.bet_id) is None:
@@ -67,22 +71,22 @@ class FirstAnswers:
         event = self._events.get(entry.event_id)
         key = (entry.client_id, entry.bet_id)
         if event is None:
-            if not isinstance(entry, e.BetRejected):
+            if not isinstance(entry, _REFUSALS):
                 return f"{_name(entry)} was taken on an event that is not open"
             self._orphans[entry.event_id, entry.client_id, entry.bet_id] = entry
             if len(self._orphans) > ORPHAN_ANSWERS_MAX:
                 self._orphans.popitem(last=False)
-        elif isinstance(entry, e.BetRejected):
+        elif isinstance(entry, _REFUSALS):
             event.refused[key] = entry
             if len(event.refused) > ANSWERS_OUTSIDE_MARKETS_MAX:
                 event.refused.popitem(last=False)
         else:
             event.taken[key] = entry
-            if isinstance(entry, e.BetPending):
+            if isinstance(entry, e.BetPending | oe.OrderPending):
                 event.pending[key] = entry.due_ms
         return f"{_name(entry)} has a second first answer" if twice else ""
 
-    def _final(self, entry: e.BetConfirmed | e.BetDeclined | e.BetCancelled) -> str:
+    def _final(self, entry: e.BetReference) -> str:
         event = self._events.get(entry.event_id)
         if event is None or event.pending.pop((entry.client_id, entry.bet_id), None) is None:
             return f"{_name(entry)} has a final answer, but was not pending"

@@ -6,12 +6,16 @@ when a result is rolled back. Payouts are worked out again from the result. Kept
 fold on purpose: it follows the entries with a ledger of its own.
 """
 
+from pipelines.audit.exchange_money import ExchangeMoney
 from pipelines.audit.tally import Place, Tally
 from pipelines.audit.totals import Totals
+from pipelines.books.engines import open_book
+from pipelines.books.fixed import FixedBook
 from pipelines.books.pool import PoolBook
+from pipelines.books.results import outcome_of
 from pipelines.books.rounding import dead_heat_payout_minor, payout_minor
 from pipelines.messages import entries as e
-from pipelines.messages.operations import Market
+from pipelines.messages.operations import Market, Result
 from pipelines.shard.state import BetKey
 
 __all__ = ["Money"]
@@ -23,7 +27,15 @@ GONE = "lapsed, cancelled or voided"
 
 
 class _Stake:
-    __slots__ = ("odds_e4", "paid_minor", "place", "selection_id", "stake_minor")
+    __slots__ = (
+        "number",
+        "odds_e4",
+        "paid_minor",
+        "place",
+        "result",
+        "selection_id",
+        "stake_minor",
+    )
 
     def __init__(self, entry: e.BetEntry, place: str, odds_e4: int) -> None:
         self.selection_id = entry.selection_id
@@ -31,17 +43,34 @@ class _Stake:
         self.odds_e4 = odds_e4
         self.place = place
         self.paid_minor = 0
+        self.result = ""
+        self.number = 0  # in the order in which the market took its bets
 
 
 class _Market:
-    __slots__ = ("definition", "escrow_minor", "paid", "result", "staked", "stakes")
+    __slots__ = ("book", "definition", "escrow_minor", "paid", "result", "staked", "stakes")
 
     def __init__(self, definition: Market) -> None:
         self.definition = definition
+        self.book = open_book(definition) if definition.engine == "fixed" else None
         self.escrow_minor = 0
         self.stakes: dict[BetKey, _Stake] = {}
         self.result: e.MarketResulted | None = None
         self.staked = self.paid = 0  # of the present settlement
+
+    def take(self, stake: _Stake) -> None:
+        self.escrow_minor += stake.stake_minor
+        if isinstance(self.book, FixedBook):
+            stake.number = self.book.taken
+            self.book.take(stake.selection_id, stake.stake_minor, stake.odds_e4)
+
+    def change(self, entry: e.OddsSet | e.SelectionWasRemoved) -> None:
+        if self.book is None:
+            return
+        if isinstance(entry, e.OddsSet):
+            self.book.set_prices(entry.prices)
+        else:
+            self.book.remove(entry.selection_id)
 
     def open_minor(self) -> int:
         return sum(s.stake_minor for s in self.stakes.values() if s.place == MATCHED)
@@ -54,9 +83,18 @@ class Money:
         self._tally = tally
         self._totals = totals
         self._markets: dict[str, dict[str, _Market]] = {}
+        self._exchanges: dict[str, dict[str, ExchangeMoney]] = {}
 
-    def see(self, place: Place, entry: e.Entry) -> None:
-        """Look at the next entry of the journal."""
+    def see(self, place: Place, entry: e.Entry, at_ms: int = 0) -> None:
+        """Look at the next entry of the journal, of this engine time."""
+        exchange = self._exchanges.get(entry.event_id, {}).get(entry.market_id)
+        if exchange is not None:
+            exchange.see(place, entry, at_ms)
+            return
+        if isinstance(entry, e.MarketWasOpened) and entry.market.engine == "exchange":
+            opened = ExchangeMoney(self._tally, self._totals, entry.market)
+            self._exchanges.setdefault(entry.event_id, {})[entry.market_id] = opened
+            return
         if isinstance(entry, e.MarketWasOpened):
             self._markets.setdefault(entry.event_id, {})[entry.market_id] = _Market(entry.market)
             return
@@ -72,6 +110,8 @@ class Money:
             self._staked(market, entry)
         elif isinstance(entry, e.BetConfirmed | e.BetDeclined | e.BetCancelled):
             self._decided(place, market, entry)
+        elif isinstance(entry, e.OddsSet | e.SelectionWasRemoved):
+            market.change(entry)
         elif isinstance(entry, e.MarketResulted):
             self._resulted(place, market, entry)
         elif isinstance(entry, e.BetSettled):
@@ -88,8 +128,8 @@ class Money:
         if isinstance(entry, e.BetPending):
             market.stakes[key] = _Stake(entry, REMAINING, 0)
             return
-        market.stakes[key] = _Stake(entry, MATCHED, entry.odds_e4)
-        market.escrow_minor += entry.stake_minor
+        market.stakes[key] = stake = _Stake(entry, MATCHED, entry.odds_e4)
+        market.take(stake)
         self._totals.staked(entry.stake_minor)
 
     def _decided(
@@ -100,7 +140,7 @@ class Money:
             return
         if isinstance(entry, e.BetConfirmed):
             stake.place, stake.odds_e4 = MATCHED, entry.odds_e4
-            market.escrow_minor += stake.stake_minor
+            market.take(stake)
             self._totals.staked(stake.stake_minor)
         else:
             stake.place = GONE
@@ -116,7 +156,8 @@ class Money:
             if stake.place == MATCHED:
                 book.take(stake.selection_id, stake.stake_minor, 0)
         self._tally.count("dividends", len(entry.dividends))
-        right = book.outcome(entry.winners).dividends
+        told = Result("-", "-", entry.winners, finish=entry.finish, score=entry.score)
+        right = outcome_of(market.definition, book, entry.winners, told).dividends
         if right != entry.dividends:
             self._tally.fail(place, f"dividends {entry.dividends} where the stakes give {right}")
 
@@ -131,7 +172,9 @@ class Money:
             what += f"{entry.payout_minor}, should be {right[0]} {right[1]}"
             self._tally.fail(place, what)
         stake.place = SETTLED if entry.settlement else GONE
-        stake.paid_minor = entry.payout_minor
+        stake.paid_minor, stake.result = entry.payout_minor, entry.result
+        if market.book is not None and not entry.settlement:
+            market.book.give_back(stake.selection_id, stake.stake_minor, stake.odds_e4)
         market.escrow_minor -= entry.payout_minor
         if entry.settlement:
             market.staked += stake.stake_minor
@@ -143,6 +186,11 @@ class Money:
         result = market.result
         if not entry.settlement or result is None or result.void:
             return "void", stake.stake_minor
+        if isinstance(market.book, FixedBook):
+            terms = market.book.terms(result.winners, result.factors)
+            return market.book.settled(
+                stake.stake_minor, stake.odds_e4, terms[stake.selection_id], stake.number
+            )
         paid = 0
         places, tied = market.definition.number_of_winners, len(result.winners)
         if market.definition.engine == "pool":
@@ -180,9 +228,7 @@ class Money:
             self._tally.fail(place, f"{what}, was paid {stake.paid_minor}")
         stake.place, stake.paid_minor = MATCHED, 0
         market.escrow_minor += entry.payout_minor
-        result = market.result
-        won = "win" if entry.payout_minor else "loss"
-        self._totals.paid("void" if result and result.void else won, -entry.payout_minor, -1)
+        self._totals.paid(stake.result, -entry.payout_minor, -1)
 
     def _reopened(self, place: Place, market: _Market, entry: e.MarketUnsettled) -> None:
         self._tally.count("results rolled back")
@@ -205,7 +251,10 @@ class Money:
         return None
 
     def _retire(self, place: Place, entry: e.EventRetired) -> None:
-        for name, market in self._markets.pop(entry.event_id, {}).items():
+        held: dict[str, _Market | ExchangeMoney] = {}
+        held.update(self._markets.pop(entry.event_id, {}))
+        held.update(self._exchanges.pop(entry.event_id, {}))
+        for name, market in held.items():
             if market.escrow_minor:
                 what = f"market {name!r} is forgotten with {market.escrow_minor} in it"
                 self._tally.fail(place, what)

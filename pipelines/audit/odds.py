@@ -6,7 +6,6 @@ byte for byte.
 """
 
 from collections.abc import Iterator
-from typing import Final
 
 import msgspec
 
@@ -14,7 +13,7 @@ from pipelines.audit.tally import Place, Tally
 from pipelines.messages import entries as e
 from pipelines.messages.images import OddsImage
 from pipelines.ports import Record
-from pipelines.shard.image import image_of
+from pipelines.shard.image import UNSEEN, image_of
 from pipelines.shard.state import ShardState
 from pipelines.topics import ODDS
 
@@ -23,17 +22,6 @@ __all__ = ["Odds", "Seen"]
 #: (event id, market id, the market's number) of an image.
 _Key = tuple[str, str, int]
 
-#: Entries of a market after which its image is the same as before.
-_UNSEEN: Final = (
-    e.BetPending,
-    e.BetRejected,
-    e.BetDeclined,
-    e.BetCancelled,
-    e.CancelRejected,
-    e.BetRepeated,
-    e.BetConflict,
-    e.OperationRefused,
-)
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(OddsImage).decode
 
@@ -77,7 +65,7 @@ class Odds:
 
     def see(self, state: ShardState, entry: e.Entry) -> None:
         """Look at an entry that the state has taken in."""
-        if not entry.market_seq or isinstance(entry, _UNSEEN):
+        if not entry.market_seq or type(entry) in UNSEEN:
             return
         if isinstance(entry, e.BetAccepted | e.BetConfirmed):
             market = state.events[entry.event_id].markets[entry.market_id]

@@ -148,7 +148,7 @@ class _Partition:
         self._answers.see(place, journalled)
         self._letters.see(place, journalled.entry)
         self._positions = (journalled.bets_next, journalled.events_next)
-        self._money.see(place, journalled.entry)
+        self._money.see(place, journalled.entry, journalled.at_ms)
         if self._fold(place, journalled):
             self.odds.see(self._state, journalled.entry)
             self._hashes.see(self._state, record.offset)

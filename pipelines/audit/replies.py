@@ -9,9 +9,10 @@ from typing import Final
 from pipelines.audit.firsts import FirstAnswers
 from pipelines.limits import ENVELOPE_MESSAGES_MAX, ID_LENGTH_MAX
 from pipelines.messages import entries as e
-from pipelines.messages.requests import BetRequest, CancelRequest
+from pipelines.messages import order_entries as oe
+from pipelines.messages.requests import BetRequest, CancelRequest, ReplaceRequest, UpdateRequest
 from pipelines.ports import Record
-from pipelines.shard.decode import Incoming, decode_bets
+from pipelines.shard.decode import Incoming, Unreadable, decode_bets
 
 __all__ = ["REPLIES_MAX", "Replies", "same_body"]
 
@@ -76,13 +77,30 @@ class Replies:
         if isinstance(request, BetRequest):
             return 1 if self._answers(entry, self._known[at], one.client_id, request) else 0
         if isinstance(request, CancelRequest):
-            cancelled = isinstance(entry, e.BetCancelled | e.CancelRejected)
+            cancelled = isinstance(entry, e.BetCancelled | e.CancelRejected | oe.OrderCancelled)
             return 1 if cancelled and _of(entry) == (one.client_id, request.bet_id) else 0
+        if isinstance(request, ReplaceRequest | UpdateRequest):
+            return self._changed(at, one.client_id, request)
         if self._is_letter(at):
             return 2 if self._is_refusal(at + 1, one.client_id) else 0
         answered = isinstance(entry, e.BetRejected | e.BetRepeated | e.BetConflict)
         whose = (one.client_id, request.fields.get("bet_id"))
         return 1 if answered and _of(entry) == whose else 0
+
+    def _changed(self, at: int, client_id: str, request: ReplaceRequest | UpdateRequest) -> int:
+        """Count the replies to a replace (a cancel and a new order) or an update."""
+        entry = self._entries[at]
+        if isinstance(entry, oe.ChangeRejected | oe.OrderUpdated):
+            return 1 if _of(entry) == (client_id, request.bet_id) else 0
+        if isinstance(request, UpdateRequest):
+            return 0
+        anew = (client_id, request.new_bet_id)
+        if isinstance(entry, e.BetRepeated | e.BetConflict):
+            return 1 if _of(entry) == anew else 0
+        following = self._entries[at + 1] if at + 1 < len(self._entries) else None
+        placed = isinstance(following, oe.OrderEntry) and _of(following) == anew
+        gone = isinstance(entry, oe.OrderCancelled) and _of(entry) == (client_id, request.bet_id)
+        return 2 if placed and gone else 0
 
     def _answers(
         self, entry: e.Entry, known: e.BetEntry | None, client_id: str, bet: BetRequest
@@ -107,7 +125,7 @@ class Replies:
 
     def _missing(self, at: int, one: Incoming) -> str:
         request = one.request
-        fields = request.fields if not isinstance(request, BetRequest | CancelRequest) else {}
+        fields = request.fields if isinstance(request, Unreadable) else {}
         bet_id = getattr(request, "bet_id", "") or fields.get("bet_id", "")
         who = f"bet {bet_id!r} of {one.client_id!r}" if bet_id else "an unreadable request"
         found = type(self._entries[at]).__name__ if at < len(self._entries) else "nothing"
@@ -116,6 +134,8 @@ class Replies:
 
 def same_body(entry: e.BetEntry, bet: BetRequest) -> bool:
     """Return whether the entry holds the bet as it was asked for."""
+    if isinstance(entry, oe.OrderEntry) and not _same_terms(entry, bet):
+        return False
     return (
         entry.market_id == bet.market_id
         and entry.selection_id == bet.selection_id
@@ -124,6 +144,17 @@ def same_body(entry: e.BetEntry, bet: BetRequest) -> bool:
         and entry.price_policy == bet.price_policy
         and entry.tolerance_e4 == bet.tolerance_e4
         and entry.market_version == bet.market_version
+    )
+
+
+def _same_terms(entry: oe.OrderEntry, bet: BetRequest) -> bool:
+    return (
+        entry.side == bet.side
+        and entry.order_type == bet.order_type
+        and entry.persistence == bet.persistence
+        and entry.time_in_force == bet.time_in_force
+        and entry.min_fill_minor == bet.min_fill_minor
+        and not entry.replaces
     )
 
 

@@ -5,6 +5,7 @@ from typing import Final
 
 from pipelines.audit.report import Figures
 from pipelines.messages import entries as e
+from pipelines.messages import order_entries as oe
 
 __all__ = ["Totals"]
 
@@ -21,6 +22,10 @@ _ANSWERS: Final[dict[type, str]] = {
     e.RecordDeadLettered: "dead_lettered",
     e.EventWasOpened: "events",
     e.MarketWasOpened: "markets",
+    oe.OrderPlaced: "accepted",
+    oe.OrderPending: "pending",
+    oe.OrderRejected: "rejected",
+    oe.OrderConfirmed: "confirmed",
 }
 _RESULTS: Final = {"win": "won", "loss": "lost", "void": "void"}
 

@@ -19,6 +19,8 @@ class Outcome(NamedTuple):
     refund: bool
     dividends: tuple[tuple[int, int], ...]  # (selection id, e4), empty where odds decide
     reason: str
+    #: (selection id, a, b, d): pays stake * (a * odds + b) / d; empty where winners decide.
+    factors: tuple[tuple[int, int, int, int], ...] = ()
 
 
 class Book(Protocol):

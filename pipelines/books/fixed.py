@@ -4,12 +4,17 @@ Liability ledger (betting.md 1.2): with T staked in all and payout_i owed if i w
 worst case is T less the largest payouts of as many selections as can win.
 """
 
+from pipelines.books.acceptable import acceptable_odds
 from pipelines.books.book import Outcome
+from pipelines.books.fixed_terms import RULE_4_MAX_E4, rule_4_e4
 from pipelines.books.ladder import LADDERS
-from pipelines.books.rounding import dead_heat_payout_minor, payout_minor
+from pipelines.books.liability_line import opening_odds
+from pipelines.books.rounding import dead_heat_payout_minor, factor_payout_minor, payout_minor
 from pipelines.codes import Code
+from pipelines.limits import ODDS_ONE
 from pipelines.messages.operations import Market
 from pipelines.messages.requests import BetRequest
+from pipelines.messages.rules import FixedRules
 
 __all__ = ["FixedBook"]
 
@@ -17,7 +22,18 @@ __all__ = ["FixedBook"]
 class FixedBook:
     """Offered odds and liabilities by selection."""
 
-    __slots__ = ("ladder", "loss_limit", "owed", "places", "prices", "total")
+    __slots__ = (
+        "ladder",
+        "loss_limit",
+        "owed",
+        "owed_places",
+        "places",
+        "prices",
+        "rules",
+        "taken",
+        "total",
+        "withdrawals",
+    )
 
     moves_on_bets = False
     needs_odds = True
@@ -26,65 +42,118 @@ class FixedBook:
         self.ladder = LADDERS[market.ladder]
         self.loss_limit = market.loss_limit_minor
         self.places = market.number_of_winners
+        self.rules = market.fixed or FixedRules()
         self.prices = {s.selection_id: s.odds_e4 for s in market.selections}
+        if self.rules.probabilities:
+            self.prices.update(opening_odds(self.rules, self.ladder))
         self.owed = {s.selection_id: 0 for s in market.selections}
+        # Each-way: what a place alone would pay, a part of what is owed to a winner.
+        self.owed_places = dict.fromkeys(self.owed, 0) if self.rules.each_way_divisor else {}
         self.total = 0
+        self.taken = 0
+        self.withdrawals: list[tuple[int, int]] = []  # bets taken before it, deduction
 
     def quote(self, selection_id: int) -> int:
         return self.prices[selection_id]
 
     def price(self, request: BetRequest) -> int | Code:
-        """Return the acceptable odds if the loss limit has room for the bet at them."""
-        odds = self._acceptable(request)
-        if self.loss_limit and not isinstance(odds, Code):
-            return self._refusal(request.selection_id, request.stake_minor, odds) or odds
+        """Return the acceptable odds if the limits have room for the bet at them."""
+        if request.odds_e4 not in self.ladder.valid:
+            return Code.INVALID_ODDS
+        offered = self.quote(request.selection_id)
+        odds = acceptable_odds(request, offered) if offered else Code.ODDS_CHANGED
+        if isinstance(odds, Code):
+            return odds
+        selection_id, stake_minor = request.selection_id, request.stake_minor
+        payout_max = self.rules.payout_max_minor
+        if payout_max and payout_minor(stake_minor, odds) > payout_max:
+            return Code.ABOVE_MAX_BET_AMOUNT
+        if self.loss_limit and not self._has_room(selection_id, stake_minor, odds):
+            return Code.LOSS_LIMIT_EXCEEDED
         return odds
 
-    def _acceptable(self, request: BetRequest) -> int | Code:
-        """Apply the price policy: the offer must be what was asked for, or acceptably near.
+    def stake_max_minor(self, selection_id: int, odds_e4: int, up_to_minor: int) -> int:
+        """Return the largest stake up to `up_to_minor` that the limits have room for now."""
+        low, high = 0, up_to_minor
+        if self.rules.payout_max_minor:
+            high = min(high, ((self.rules.payout_max_minor + 1) * ODDS_ONE - 1) // odds_e4)
+        if not self.loss_limit or self._has_room(selection_id, high, odds_e4):
+            return high
+        # With one winner it is room / (odds - 1), but for rounding: look near that first.
+        room = max(self.loss_limit + self.total - self.owed[selection_id], 0)
+        near = room * self.rules.stake_factor_e4 // max(odds_e4 - ODDS_ONE, 1)
+        for guess in (near - 3, near + 3):
+            if low < guess < high:
+                if self._has_room(selection_id, guess, odds_e4):
+                    low = guess
+                else:
+                    high = guess
+        while high - low > 1:
+            middle = (low + high) // 2
+            if self._has_room(selection_id, middle, odds_e4):
+                low = middle
+            else:
+                high = middle
+        return low
 
-        A better offer is given to `better` and `any`; the tolerance is how far below the odds
-        asked for the offer may lie (and for `exact` also how far above, at the odds asked for).
+    def _has_room(self, selection_id: int, stake_minor: int, odds_e4: int) -> bool:
+        """Return whether so much at these odds keeps the worst case within the loss limit.
+
+        The stake factor is the share of that room that one bet may take.
         """
-        asked = request.odds_e4
-        if asked not in self.ladder.valid:
-            return Code.INVALID_ODDS
-        offered = self.prices[request.selection_id]
-        if not offered:
-            return Code.ODDS_CHANGED
-        if offered == asked:
-            return offered
-        policy = request.price_policy
-        if policy == "any" or (policy == "better" and offered > asked):
-            return offered
-        if abs(offered - asked) <= request.tolerance_e4:
-            # Within the tolerance the bettor gets the offer, never more than was on offer.
-            return min(offered, asked) if policy == "exact" else offered
-        return Code.ODDS_CHANGED
+        if not self.rules.stake_factor_e4:
+            return stake_minor == 0
+        stake_minor = -(-stake_minor * ODDS_ONE // self.rules.stake_factor_e4)
+        owed = dict(self.owed)
+        owed[selection_id] += payout_minor(stake_minor, odds_e4)
+        owed_places = dict(self.owed_places)
+        if owed_places:
+            parts = self._parts(stake_minor, odds_e4)
+            owed[selection_id] = self.owed[selection_id] + sum(parts)
+            owed_places[selection_id] += parts[1]
+        return self._worst(self.total + stake_minor, owed, owed_places) >= -self.loss_limit
 
-    def _refusal(self, selection_id: int, stake_minor: int, odds_e4: int) -> Code | None:
-        owed = sorted(
-            (
-                amount + (payout_minor(stake_minor, odds_e4) if s == selection_id else 0)
-                for s, amount in self.owed.items()
-            ),
-            reverse=True,
-        )
-        worst = self.total + stake_minor - sum(owed[: self.places])
-        return Code.LOSS_LIMIT_EXCEEDED if worst < -self.loss_limit else None
+    def _worst(self, total: int, owed: dict[int, int], owed_places: dict[int, int]) -> int:
+        """Return the house's result on these in the worst case, negative for a loss."""
+        if not owed_places:
+            return total - sum(sorted(owed.values(), reverse=True)[: self.places])
+        # Each-way: one wins, and the others that are placed get their place money.
+        others = self.rules.each_way_places - 1
+        worst = 0
+        for winner, amount in owed.items():
+            rest = sorted((p for s, p in owed_places.items() if s != winner), reverse=True)
+            worst = max(worst, amount + sum(rest[:others]))
+        return total - worst
+
+    def _parts(self, stake_minor: int, odds_e4: int) -> tuple[int, int]:
+        """Return what an each-way bet is paid at most for a win, and for a place, rounded up."""
+        divisor = self.rules.each_way_divisor
+        place = stake_minor * (odds_e4 + (divisor - 1) * ODDS_ONE)
+        return -(-stake_minor * odds_e4 // (2 * ODDS_ONE)), -(-place // (2 * divisor * ODDS_ONE))
 
     def take(self, selection_id: int, stake_minor: int, odds_e4: int) -> None:
+        self.taken += 1
         self.total += stake_minor
-        self.owed[selection_id] += payout_minor(stake_minor, odds_e4)
+        self._owe(selection_id, stake_minor, odds_e4, 1)
 
     def give_back(self, selection_id: int, stake_minor: int, odds_e4: int) -> None:
         self.total -= stake_minor
-        self.owed[selection_id] -= payout_minor(stake_minor, odds_e4)
+        self._owe(selection_id, stake_minor, odds_e4, -1)
+
+    def _owe(self, selection_id: int, stake_minor: int, odds_e4: int, sign: int) -> None:
+        if not self.owed_places:
+            self.owed[selection_id] += sign * payout_minor(stake_minor, odds_e4)
+            return
+        win, place = self._parts(stake_minor, odds_e4)
+        self.owed[selection_id] += sign * (win + place)
+        self.owed_places[selection_id] += sign * place
 
     def set_prices(self, prices: tuple[tuple[int, int], ...]) -> None:
         self.prices.update(prices)
 
     def remove(self, selection_id: int) -> None:
+        if self.rules.rule_4 and (deduction := rule_4_e4(self.quote(selection_id))):
+            self.withdrawals.append((self.taken, deduction))
         self.prices[selection_id] = 0
 
     def odds(self, selection_id: int) -> int:
@@ -92,6 +161,33 @@ class FixedBook:
 
     def shown(self) -> dict[int, tuple[int, int]]:
         return {selection_id: (odds, 0) for selection_id, odds in self.prices.items()}
+
+    def deduction_e4(self, number: int) -> int:
+        """Return Rule 4's deduction from the winnings of the market's bet of this number, from 0.
+
+        It is for withdrawals after the bet was struck; several add up.
+        """
+        return min(sum(d for taken, d in self.withdrawals if number < taken), RULE_4_MAX_E4)
+
+    def terms(
+        self, winners: tuple[int, ...], factors: tuple[tuple[int, int, int, int], ...]
+    ) -> dict[int, tuple[int, int, int]]:
+        """Return the settlement factors of every selection."""
+        if factors:
+            return {s: (a, b, d) for s, a, b, d in factors}
+        tied = len(winners)
+        won = (1, 0, 1) if tied <= self.places else (self.places, 0, tied)
+        return {s: won if s in winners else (0, 0, 1) for s in self.owed}
+
+    def settled(
+        self, stake_minor: int, odds_e4: int, terms: tuple[int, int, int], number: int
+    ) -> tuple[str, int]:
+        """Return a bet's result (win, loss, void) and payout by its selection's factors."""
+        a, b, d = terms
+        paid = factor_payout_minor(stake_minor, odds_e4, terms, self.deduction_e4(number))
+        if a:
+            return "win", paid
+        return ("void" if b == d else "loss"), paid
 
     def outcome(self, winners: tuple[int, ...]) -> Outcome:
         return Outcome(refund=False, dividends=(), reason="")
@@ -118,4 +214,12 @@ class FixedBook:
         return (("house:book", rest),) if rest else ()
 
     def hashed(self) -> object:
-        return ("fixed", self.total, list(self.prices.items()), list(self.owed.items()))
+        return (
+            "fixed",
+            self.total,
+            list(self.prices.items()),
+            list(self.owed.items()),
+            list(self.owed_places.items()),
+            self.taken,
+            self.withdrawals,
+        )

@@ -4,12 +4,15 @@ Standard price: net pool N = G(1-t); net split d_k = (N/m)/W_k, profit split
 d_k = 1 + (N - sum of placed W)/m/W_k; dividends rounded down to the breakage unit.
 """
 
+from fractions import Fraction
+
 from pipelines.books.book import Outcome
 from pipelines.books.rounding import floor_to, payout_minor
 from pipelines.codes import Code
 from pipelines.limits import ODDS_MAX_E4, ODDS_ONE
 from pipelines.messages.operations import Market
 from pipelines.messages.requests import BetRequest
+from pipelines.messages.rules import PoolRules
 
 __all__ = ["PoolBook"]
 
@@ -17,7 +20,20 @@ __all__ = ["PoolBook"]
 class PoolBook:
     """Stakes by selection; no prices are promised, so none can be stale."""
 
-    __slots__ = ("breakage", "gross", "minimum", "places", "profit", "removed", "stakes", "takeout")
+    __slots__ = (
+        "breakage",
+        "carried",
+        "carries_over",
+        "combination",
+        "floors",
+        "gross",
+        "minimum",
+        "places",
+        "profit",
+        "removed",
+        "stakes",
+        "takeout",
+    )
 
     moves_on_bets = True
     needs_odds = False
@@ -28,6 +44,11 @@ class PoolBook:
         self.minimum = market.minimum_dividend_e4
         self.profit = market.split == "profit"
         self.places = market.number_of_winners
+        rules = market.pool or PoolRules()
+        self.combination = rules.combination
+        self.carried = rules.carry_in_minor
+        self.carries_over = rules.no_winner == "carry_over"
+        self.floors = tuple(sorted(rules.floors))
         self.stakes = {s.selection_id: 0 for s in market.selections}
         self.removed: set[int] = set()
         self.gross = 0
@@ -62,36 +83,71 @@ class PoolBook:
 
     def shown(self) -> dict[int, tuple[int, int]]:
         # In place pools each place has its part of the net pool; the rounding is the dividend's.
-        net_e4 = self.net() * ODDS_ONE // self.places
+        net_e4 = (self.net() + self.carried) * ODDS_ONE // self.places
         breakage, minimum, removed = self.breakage, self.minimum, self.removed
+        floors = self.floors
         found = {}
         for selection_id, stake in self.stakes.items():
             if not stake or selection_id in removed:
                 found[selection_id] = (0, stake)
                 continue
             odds = net_e4 // stake
-            odds -= odds % breakage
-            if odds < minimum:
-                odds = minimum
+            if floors:
+                odds = self._paid_e4(odds)
+            else:
+                odds -= odds % breakage
+                if odds < minimum:
+                    odds = minimum
             found[selection_id] = (odds if odds < ODDS_MAX_E4 else ODDS_MAX_E4, stake)
         return found
 
     def outcome(self, winners: tuple[int, ...]) -> Outcome:
-        placed = [w for w in winners if self.stakes[w] > 0]
-        if not placed:
-            return Outcome(refund=True, dividends=(), reason="no stakes on the winners")
-        net, m = self.net(), len(placed)
-        placed_stakes = sum(self.stakes[w] for w in placed)
+        """Return the dividends where all winners share alike."""
+        return self._dividends({winner: Fraction(1) for winner in winners})
+
+    def shared(self, finish: tuple[tuple[int, ...], ...]) -> Outcome:
+        """Return the dividends by the order of finish: each place has an equal part of the pool.
+
+        Tied selections share the parts of the places they take up (Wisconsin Game 9.04: in a dead
+        heat for second half goes to the first, the other half to those tied).
+        """
+        parts: dict[int, Fraction] = {}
+        before = 0
+        for group in finish:
+            places = min(self.places - before, len(group))
+            if places <= 0:
+                break
+            parts.update(dict.fromkeys(group, Fraction(places, len(group))))
+            before += len(group)
+        return self._dividends(parts)
+
+    def _dividends(self, parts: dict[int, Fraction]) -> Outcome:
+        """Return what each placed selection with stakes pays, by its part of the pool."""
+        parts = {s: part for s, part in parts.items() if self.stakes[s] > 0}
+        if not parts:
+            reason = "no stakes on the winners"
+            if self.carries_over:
+                return Outcome(refund=False, dividends=(), reason=f"{reason}: carried over")
+            return Outcome(refund=True, dividends=(), reason=reason)
+        net, whole = self.net() + self.carried, sum(parts.values())
+        if self.profit:
+            net -= sum(self.stakes[s] for s in parts)
         dividends = []
-        for winner in placed:
-            stake = self.stakes[winner]
-            if self.profit:
-                unbroken = ODDS_ONE + (net - placed_stakes) * ODDS_ONE // (m * stake)
-            else:
-                unbroken = net * ODDS_ONE // (m * stake)
-            broken = floor_to(max(unbroken, 0), self.breakage)
-            dividends.append((winner, max(broken, self.minimum)))
+        for winner, part in parts.items():
+            unbroken = net * ODDS_ONE * part // (whole * self.stakes[winner])
+            unbroken += ODDS_ONE if self.profit else 0
+            dividends.append((winner, self._paid_e4(max(unbroken, 0))))
         return Outcome(refund=False, dividends=tuple(dividends), reason="")
+
+    def _paid_e4(self, unbroken_e4: int) -> int:
+        """Return what is paid for a calculated dividend: a floor, or broken, never below minimum.
+
+        UK Tote: from 0.90 to 1.10 pays 1.10, up to 0.90 pays 1.02 (betting.md 1.1).
+        """
+        for below, pays in self.floors:
+            if unbroken_e4 < below:
+                return pays
+        return max(floor_to(unbroken_e4, self.breakage), self.minimum)
 
     def payout(
         self,
@@ -112,9 +168,17 @@ class PoolBook:
         if refund:
             return ()
         takeout = staked_minor - self.net()
-        breakage = staked_minor - paid_minor - takeout
+        if self.carries_over and not paid_minor:
+            parts = (("house:commission", takeout), ("house:carry-over", staked_minor - takeout))
+            return tuple((name, amount) for name, amount in parts if amount)
+        carried = self.carried if staked_minor else 0
+        breakage = staked_minor + carried - paid_minor - takeout
         account = "house:breakage" if breakage >= 0 else "house:minus-pool"
-        postings = (("house:commission", takeout), (account, breakage))
+        postings = (
+            ("house:commission", takeout),
+            (account, breakage),
+            ("house:carry-over", -carried),
+        )
         return tuple((name, amount) for name, amount in postings if amount)
 
     def hashed(self) -> object:

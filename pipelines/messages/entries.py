@@ -9,8 +9,9 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from pipelines.messages import order_entries as oe
+from pipelines.messages.entry_bases import BetEntry, BetReference, EntryBase
 from pipelines.messages.operations import Market
-from pipelines.messages.requests import PricePolicy
 
 __all__ = [
     "BetAccepted",
@@ -20,6 +21,7 @@ __all__ = [
     "BetDeclined",
     "BetEntry",
     "BetPending",
+    "BetReference",
     "BetRejected",
     "BetRepeated",
     "BetSettled",
@@ -44,28 +46,6 @@ __all__ = [
 ]
 
 
-class EntryBase(Struct, frozen=True, gc=False, array_like=True):
-    """What every entry carries: whose it is and its number there."""
-
-    event_id: str
-    event_seq: int
-    market_id: str
-    market_seq: int
-
-
-class BetEntry(EntryBase, frozen=True, gc=False, array_like=True):
-    """The first answer to a bet, with the bet as it was asked for."""
-
-    client_id: str
-    bet_id: str
-    selection_id: int
-    stake_minor: int
-    asked_odds_e4: int
-    price_policy: PricePolicy
-    tolerance_e4: int
-    market_version: int
-
-
 class BetAccepted(BetEntry, frozen=True, gc=False, array_like=True, tag=1):
     """Taken at once, at `odds_e4` (0: pool). Posts the stake from the bettor to the market."""
 
@@ -79,17 +59,15 @@ class BetPending(BetEntry, frozen=True, gc=False, array_like=True, tag=2):
 
 
 class BetRejected(BetEntry, frozen=True, gc=False, array_like=True, tag=3):
-    """Refused, for good: the same id gets this answer again."""
+    """Refused, for good: the same id gets this answer again.
+
+    `offer_odds_e4` and `offer_stake_minor`: what would be taken instead, 0 for nothing.
+    """
 
     code: str
     reason: str
-
-
-class BetReference(EntryBase, frozen=True, gc=False, array_like=True):
-    """Something that happened to a bet that has had its first answer."""
-
-    client_id: str
-    bet_id: str
+    offer_odds_e4: int = 0
+    offer_stake_minor: int = 0
 
 
 class BetConfirmed(BetReference, frozen=True, gc=False, array_like=True, tag=4):
@@ -197,13 +175,20 @@ class SelectionWasRemoved(EntryBase, frozen=True, gc=False, array_like=True, tag
 
 
 class MarketResulted(EntryBase, frozen=True, array_like=True, tag=40):
-    """The result stands; its settlement follows. `dividends` of a pool a unit staked, in e4."""
+    """The result stands; its settlement follows. `dividends` of a pool a unit staked, in e4.
+
+    `factors` (selection id, a, b, d) pay stake * (a * odds + b) / d, where winners are not all;
+    `finish` and `score` as the result gave them.
+    """
 
     settlement: int
     winners: tuple[int, ...]
     void: bool
     dividends: tuple[tuple[int, int], ...]
     reason: str
+    factors: tuple[tuple[int, int, int, int], ...] = ()
+    finish: tuple[tuple[int, ...], ...] = ()
+    score: tuple[int, ...] = ()
 
 
 class BetSettled(BetReference, frozen=True, gc=False, array_like=True, tag=41):
@@ -273,6 +258,21 @@ Entry = (
     | BetUnsettled
     | MarketUnsettled
     | OperationRefused
+    | oe.OrderPlaced
+    | oe.OrderPending
+    | oe.OrderRejected
+    | oe.OrderConfirmed
+    | oe.BetMatched
+    | oe.OrderCancelled
+    | oe.OrderLapsed
+    | oe.OrderUpdated
+    | oe.ChangeRejected
+    | oe.BetVoided
+    | oe.OddsReduced
+    | oe.StartingPricesSet
+    | oe.CommissionCharged
+    | oe.CommissionReturned
+    | oe.DiscountsWereSet
 )
 
 

@@ -4,17 +4,48 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-__all__ = ["OddsImage", "SelectionImage"]
+__all__ = ["Depth", "ExchangeImage", "MakerImage", "OddsImage", "SelectionImage"]
+
+Depth = tuple[tuple[int, int], ...]
 
 
-class SelectionImage(Struct, frozen=True, gc=False):
-    """One selection: status ACTIVE, REMOVED, WINNER or LOSER; `odds_e4` 0 where there are none."""
+class ExchangeImage(Struct, frozen=True, gc=False):
+    """What can be matched on a selection of an exchange: pairs (odds_e4, size), best first.
+
+    `traded` is by price what was matched; `*_virtual_e4` are best prices through all other
+    selections, 0 where there are none. Near and far starting price until `sp_e4` is reconciled.
+    """
+
+    to_back: Depth
+    to_lay: Depth
+    back_virtual_e4: int
+    lay_virtual_e4: int
+    last_odds_e4: int
+    traded: Depth
+    sp_near_e4: int
+    sp_far_e4: int
+    sp_e4: int
+
+
+class SelectionImage(Struct, frozen=True, gc=False, omit_defaults=True):
+    """One selection: status ACTIVE, REMOVED, WINNER or LOSER; `odds_e4` 0 where there are none.
+
+    Exchange: `odds_e4` is the best price to back at, `staked_minor` what was matched in all.
+    """
 
     selection_id: int
     name: str
     status: str
     odds_e4: int
     staked_minor: int
+    exchange: ExchangeImage | None = None
+
+
+class MakerImage(Struct, frozen=True, gc=False):
+    """What an automated market maker loses in the worst result: on its bets now, and at most."""
+
+    worst_loss_minor: int
+    loss_bound_minor: int
 
 
 class OddsImage(Struct, frozen=True):
@@ -41,3 +72,4 @@ class OddsImage(Struct, frozen=True):
     settlement: int
     selections: tuple[SelectionImage, ...]
     v: Annotated[int, Meta(ge=1, le=1)] = 1
+    market_maker: MakerImage | None = None

@@ -6,6 +6,9 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from pipelines.limits import (
     BET_DELAY_MS_MAX,
+    DEPTH_MAX,
+    DISCOUNTS_PER_MESSAGE_MAX,
+    LADDER_BANDS_MAX,
     MONEY_MAX_MINOR,
     NAME_LENGTH_MAX,
     ODDS_MAX_E4,
@@ -14,9 +17,11 @@ from pipelines.limits import (
     STAKE_MAX_MINOR,
 )
 from pipelines.messages.requests import Id
+from pipelines.messages.rules import FixedRules, LmsrRules, PoolRules
 
 __all__ = [
     "BetsVoided",
+    "Discounts",
     "EventOpened",
     "Market",
     "MarketOpened",
@@ -41,34 +46,41 @@ Status = Literal["INACTIVE", "OPEN", "SUSPENDED", "CLOSED"]
 
 
 class Selection(Struct, frozen=True):
-    """One runner or team as its market is opened; `odds_e4` 0 where it has no price yet."""
+    """One runner or team as its market is opened; `odds_e4` 0 where it has no price yet.
+
+    `adjustment_factor_e4` (exchange) is the reduction factor if it is withdrawn, 25 % is 2500.
+    """
 
     selection_id: SelectionId
     name: Name = ""
     odds_e4: OddsE4 = 0
+    adjustment_factor_e4: Fraction = 0
 
 
 class Market(Struct, frozen=True):
     """A market's definition and the rules of its book.
 
-    `engine` pool or fixed. Pool: `takeout_e4` is the share kept (ten-thousandths), dividends are
-    rounded down to `breakage_e4` a unit staked and never below `minimum_dividend_e4`; `split` says
-    how several placed selections share (betting.md 1.1). Fixed: `loss_limit_minor` bounds what the
-    house may lose on the market, 0 for no bound.
+    `engine` pool, fixed, exchange or lmsr; `pool`, `fixed` and `lmsr` are further rules of one.
+    Pool: `takeout_e4` is the share kept (ten-thousandths),
+    dividends are rounded down to `breakage_e4` a unit staked and never below
+    `minimum_dividend_e4`; `split` says how several placed selections share. Fixed:
+    `loss_limit_minor` bounds what the house may lose on the market, 0 for no bound. Exchange: it
+    bounds what each bettor may lose; `market_base_rate_e4` of a bettor's net winnings is
+    commission; `depth` price levels a side are shown, 0 for all.
     """
 
     market_id: Id
     selections: Annotated[
         tuple[Selection, ...], Meta(min_length=1, max_length=SELECTIONS_PER_MARKET_MAX)
     ]
-    engine: Literal["pool", "fixed"] = "fixed"
+    engine: Literal["pool", "fixed", "exchange", "lmsr"] = "fixed"
     market_type: Name = "WIN"
     name: Name = ""
     status: Literal["INACTIVE", "OPEN", "SUSPENDED"] = "OPEN"
     in_play: bool = False
     bet_delay_ms: Annotated[int, Meta(ge=0, le=BET_DELAY_MS_MAX)] = 0
     number_of_winners: Annotated[int, Meta(ge=1, le=SELECTIONS_PER_MARKET_MAX)] = 1
-    ladder: Literal["CLASSIC", "FINEST"] = "CLASSIC"
+    ladder: Literal["CLASSIC", "FINEST", "CUSTOM"] = "CLASSIC"
     stake_min_minor: Annotated[int, Meta(ge=1, le=STAKE_MAX_MINOR)] = 1
     stake_max_minor: Annotated[int, Meta(ge=1, le=STAKE_MAX_MINOR)] = STAKE_MAX_MINOR
     loss_limit_minor: Money = 0
@@ -76,6 +88,17 @@ class Market(Struct, frozen=True):
     breakage_e4: Annotated[int, Meta(ge=1, le=10_000)] = 100
     minimum_dividend_e4: OddsE4 = 10_000
     split: Literal["net", "profit"] = "net"
+    market_base_rate_e4: Fraction = 0
+    ladder_bands: Annotated[
+        tuple[tuple[OddsE4, OddsE4], ...], Meta(max_length=LADDER_BANDS_MAX)
+    ] = ()
+    self_match: Literal["CANCEL_RESTING", "CANCEL_INCOMING", "ALLOW"] = "CANCEL_RESTING"
+    cross_matching: bool = False
+    bsp_market: bool = False
+    depth: Annotated[int, Meta(ge=0, le=DEPTH_MAX)] = 3
+    lmsr: LmsrRules | None = None
+    fixed: FixedRules | None = None
+    pool: PoolRules | None = None
 
 
 class EventOpened(Struct, frozen=True, tag_field="type", tag="event_opened"):
@@ -131,7 +154,11 @@ class Prices(Struct, frozen=True, tag_field="type", tag="prices"):
 
 
 class SelectionRemoved(Struct, frozen=True, tag_field="type", tag="selection_removed"):
-    """A selection is withdrawn: its bets are refunded."""
+    """A selection is withdrawn: its bets are refunded.
+
+    Exchange: matched odds of the others are cut by `reduction_factor_e4` (unset: the selection's
+    own), and unmatched orders on them lapse unless `keep_unmatched`.
+    """
 
     event_id: Id
     market_id: Id
@@ -139,10 +166,16 @@ class SelectionRemoved(Struct, frozen=True, tag_field="type", tag="selection_rem
     reason: Reason = ""
     at_ms: Millis = 0
     v: Version = 1
+    reduction_factor_e4: Fraction | UnsetType = UNSET
+    keep_unmatched: bool = False
 
 
 class Result(Struct, frozen=True, tag_field="type", tag="result"):
-    """Who won. More `winners` than the market pays is a dead heat; `void` refunds all."""
+    """Who won. More `winners` than the market pays is a dead heat; `void` refunds all.
+
+    Instead of winners: `finish`, groups of tied selections in the order of finish (each-way and
+    place bets, exotic pools), or the `score` of home and away (handicaps and totals).
+    """
 
     event_id: Id
     market_id: Id
@@ -151,6 +184,16 @@ class Result(Struct, frozen=True, tag_field="type", tag="result"):
     reason: Reason = ""
     at_ms: Millis = 0
     v: Version = 1
+    finish: Annotated[
+        tuple[
+            Annotated[
+                tuple[SelectionId, ...], Meta(min_length=1, max_length=SELECTIONS_PER_MARKET_MAX)
+            ],
+            ...,
+        ],
+        Meta(max_length=SELECTIONS_PER_MARKET_MAX),
+    ] = ()
+    score: Annotated[tuple[Annotated[int, Meta(ge=0, le=10_000)], ...], Meta(max_length=2)] = ()
 
 
 class ResultRolledBack(Struct, frozen=True, tag_field="type", tag="result_rolled_back"):
@@ -175,6 +218,19 @@ class BetsVoided(Struct, frozen=True, tag_field="type", tag="bets_voided"):
     v: Version = 1
 
 
+class Discounts(Struct, frozen=True, tag_field="type", tag="discounts"):
+    """What bettors are let off the commission of an exchange market: pairs of client id and e4."""
+
+    event_id: Id
+    market_id: Id
+    discounts: Annotated[
+        tuple[tuple[Id, Annotated[int, Meta(ge=0, le=10_000)]], ...],
+        Meta(min_length=1, max_length=DISCOUNTS_PER_MESSAGE_MAX),
+    ]
+    at_ms: Millis = 0
+    v: Version = 1
+
+
 Operation = (
     EventOpened
     | MarketOpened
@@ -184,4 +240,5 @@ Operation = (
     | Result
     | ResultRolledBack
     | BetsVoided
+    | Discounts
 )

@@ -16,7 +16,8 @@
 | BetUnsettled   | unsettled       | payout_minor (taken back), settlement            |
 
 BetRepeated gives the bet's present answer again, with `repeated` true: accepted, pending,
-rejected, cancelled, or settled with its result.
+rejected, cancelled, lapsed, or settled with its result. Receipts of orders on an exchange are
+those of `order_receipts.py`.
 Common fields: bet_id, event_id, market_id, event_seq, at_ms, status (the message's name). The
 odds of `pending` and `rejected` are those that were asked for. Other entries are no receipts.
 The message id is `<event>:<event_seq>`; where an entry belongs to no event, its place in the
@@ -31,6 +32,7 @@ from pipelines import channels
 from pipelines.codes import SENTENCES, Code
 from pipelines.messages import entries as e
 from pipelines.ports import Publication
+from pipelines.publisher.order_receipts import NO_ORDER_RECEIPT, ORDER_RECEIPTS
 
 __all__ = ["NO_RECEIPT", "RECEIPTS", "receipt_of"]
 
@@ -56,6 +58,7 @@ NO_RECEIPT: Final = frozenset(
         e.MarketSettled,
         e.MarketUnsettled,
         e.OperationRefused,
+        *NO_ORDER_RECEIPT,
     }
 )
 
@@ -81,7 +84,14 @@ def _pending(entry: e.BetPending) -> tuple[str, _Fields]:
 
 
 def _rejected(entry: e.BetRejected) -> tuple[str, _Fields]:
-    return "rejected", _bet(entry, entry.asked_odds_e4) | _refusal(entry.code, entry.reason)
+    offer = {}
+    if entry.offer_stake_minor:
+        offer = {
+            "offer_odds_e4": entry.offer_odds_e4,
+            "offer_stake_minor": entry.offer_stake_minor,
+        }
+    told = _bet(entry, entry.asked_odds_e4) | _refusal(entry.code, entry.reason)
+    return "rejected", told | offer
 
 
 def _confirmed(entry: e.BetConfirmed) -> tuple[str, _Fields]:
@@ -152,6 +162,7 @@ RECEIPTS: Final[Mapping[type[e.EntryBase], Callable[[Any], tuple[str, _Fields]]]
             e.RequestRefused: _refused,
             e.BetSettled: _settled,
             e.BetUnsettled: _unsettled,
+            **ORDER_RECEIPTS,
         }
     )
 )

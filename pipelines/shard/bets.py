@@ -8,14 +8,11 @@ from pipelines.codes import SENTENCES, Code
 from pipelines.limits import BETS_PER_MARKET_MAX, MARKET_STAKES_MAX_MINOR
 from pipelines.messages import entries as e
 from pipelines.messages.requests import BetRequest
-from pipelines.shard.state import (
-    STATUS_NAMES,
-    Bet,
-    EventState,
-    MarketState,
-    ShardState,
-    Timer,
-)
+from pipelines.shard.offers import offer_of
+from pipelines.shard.order import Order
+from pipelines.shard.order_quick import surely_good
+from pipelines.shard.orders import decide_due_order, decide_order
+from pipelines.shard.state import STATUS_NAMES, Bet, EventState, MarketState, ShardState, Timer
 
 __all__ = [
     "answer_again",
@@ -40,8 +37,8 @@ def decide_bet(
     client_id: str,
     bet: BetRequest,
     at_ms: int,
-) -> e.Entry:
-    """Answer a readable bet of a known bettor."""
+) -> e.Entry | list[e.Entry]:
+    """Answer a readable bet of a known bettor; an order on an exchange leads to several entries."""
     if event is None:
         return answer_without_event(shard, key, client_id, bet)
     # Stage 3, dedupe: the same id and body gets the same answer, another body a conflict.
@@ -55,6 +52,10 @@ def decide_bet(
         return answer_again(event, known, bet)
     market_id, selection_id, stake_minor = bet.market_id, bet.selection_id, bet.stake_minor
     market = event.markets.get(market_id)
+    if market is not None and market.exchange is not None:
+        good = surely_good(market, bet, key)
+        code = None if good else _refusal(event, market, client_id, bet)
+        return decide_order(event, market, client_id, bet, at_ms, code)
     # Stage 4, validate. Nearly every bet passes this one test; `_refusal` says what is wrong with
     # the others, and lets through the few that are good all the same.
     if (
@@ -67,6 +68,8 @@ def decide_bet(
         or len(market.bets) >= BETS_PER_MARKET_MAX // 2
         or bet.client_id
         or bet.event_id != key
+        or bet.side != "BACK"
+        or bet.order_type != "LIMIT"
     ):
         code = _refusal(event, market, client_id, bet)
         if code is not None:
@@ -116,6 +119,8 @@ def _refusal(
         return Code.ABOVE_MAX_BET_AMOUNT
     if len(market.bets) + len(market.pending) >= BETS_PER_MARKET_MAX:
         return Code.TOO_MANY_BETS
+    if market.exchange is None and (bet.side != "BACK" or bet.order_type != "LIMIT"):
+        return Code.INVALID_ORDER_TYPE
     return None
 
 
@@ -178,6 +183,7 @@ def rejected(
         bet.market_version,
         code.value,
         SENTENCES[code],
+        *offer_of(market, bet, code),
     )
 
 
@@ -236,12 +242,23 @@ def answer_again(
         and known.tolerance_e4 == bet.tolerance_e4
         and known.market_version == bet.market_version
     )
-    if not same:
+    if not same or (isinstance(known, Order) and not _same_terms(known, bet)):
         return e.BetConflict(*head)
     return e.BetRepeated(*head, STATUS_NAMES[known.status], known.odds_e4, known.code)
 
 
-def decide_due_bet(shard: ShardState, event: EventState, timer: Timer) -> e.Entry:
+def _same_terms(known: Order, bet: BetRequest) -> bool:
+    return (
+        known.lay == (bet.side == "LAY")
+        and known.order_type == bet.order_type
+        and known.asked_persistence == bet.persistence
+        and known.time_in_force == bet.time_in_force
+        and known.min_fill_minor == bet.min_fill_minor
+        and not known.replaces
+    )
+
+
+def decide_due_bet(shard: ShardState, event: EventState, timer: Timer) -> e.Entry | list[e.Entry]:
     """Stage 7 again for a pending bet whose delay is over: is it still good?"""
     bet = event.bets[(timer[4], timer[5])]
     market = event.markets[bet.market_id]
@@ -253,7 +270,9 @@ def decide_due_bet(shard: ShardState, event: EventState, timer: Timer) -> e.Entr
         bet.client_id,
         bet.bet_id,
     )
-    outcome: int | Code | None = recheck(market, bet.selection_id, bet.market_version)
+    outcome = recheck(market, bet.selection_id, bet.market_version)
+    if isinstance(bet, Order):
+        return decide_due_order(event, market, bet, outcome)
     if outcome is None and _is_full(market, bet.stake_minor):
         outcome = Code.ABOVE_MAX_BET_AMOUNT
     if outcome is None:
@@ -268,7 +287,8 @@ def decide_due_bet(shard: ShardState, event: EventState, timer: Timer) -> e.Entr
             bet.tolerance_e4,
             bet.market_version,
         )
-        outcome = market.book.price(asked)
-    if isinstance(outcome, Code):
-        return e.BetDeclined(*head, outcome.value, SENTENCES[outcome])
-    return e.BetConfirmed(*head, outcome)
+        odds = market.book.price(asked)
+        if not isinstance(odds, Code):
+            return e.BetConfirmed(*head, odds)
+        outcome = odds
+    return e.BetDeclined(*head, outcome.value, SENTENCES[outcome])

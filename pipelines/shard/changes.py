@@ -3,6 +3,7 @@
 from typing import Final
 
 from pipelines.books.engines import open_book
+from pipelines.books.exchange import ExchangeBook
 from pipelines.limits import EVENT_RETENTION_MS, RETIRED_EVENTS_MAX
 from pipelines.messages import entries as e
 from pipelines.shard.clock import timers_of
@@ -58,9 +59,10 @@ def market_opened(
 ) -> None:
     """A market exists, with an empty book."""
     m = entry.market
+    book = open_book(m)
     event.markets[m.market_id] = MarketState(
         m,
-        open_book(m),
+        book,
         {s.selection_id: "ACTIVE" for s in m.selections},
         m.status,
         m.in_play,
@@ -69,6 +71,7 @@ def market_opened(
         m.stake_max_minor,
         event_seq=entry.event_seq,
         at_ms=at_ms,
+        exchange=book if isinstance(book, ExchangeBook) else None,
     )
     shard.timers.remove("retire", event.event_id, "", "")
 

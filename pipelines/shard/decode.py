@@ -19,7 +19,7 @@ from pipelines.limits import (
     RECORD_BYTES_MAX,
 )
 from pipelines.messages.operations import Operation
-from pipelines.messages.requests import BetRequest, CancelRequest, Request
+from pipelines.messages.requests import Request
 
 __all__ = ["Incoming", "Unreadable", "decode_bets", "decode_operation", "decode_plain"]
 
@@ -37,7 +37,7 @@ class Incoming(NamedTuple):
 
     client_id: str
     message_id: str
-    request: BetRequest | CancelRequest | Unreadable
+    request: Request | Unreadable
 
 
 class EnvelopeMessage(Struct, gc=False):
@@ -117,7 +117,7 @@ def _opened(envelope: Envelope) -> list[Incoming]:
     return [Incoming(m.clientId, m.id, _request_of(m)) for m in envelope.messages]
 
 
-def _request_of(message: EnvelopeMessage) -> BetRequest | CancelRequest | Unreadable:
+def _request_of(message: EnvelopeMessage) -> Request | Unreadable:
     """Undo the encodings, last first, then read the request."""
     data = message.data
     structured = False

@@ -27,7 +27,7 @@ from pipelines.shard.decode import (
     decode_plain,
 )
 from pipelines.shard.evolve import evolve
-from pipelines.shard.image import image_of
+from pipelines.shard.image import UNSEEN, image_of
 from pipelines.shard.operations import decide_operation
 from pipelines.shard.requests import decide_request
 from pipelines.shard.state import EventState, ShardState, Timer
@@ -37,19 +37,6 @@ __all__ = ["JOURNAL_VERSION", "Drained", "Engine", "fold"]
 
 JOURNAL_VERSION = 1
 
-#: Entries that change nothing that bettors see of a market.
-_UNSEEN = frozenset(
-    {
-        e.BetPending,
-        e.BetRejected,
-        e.BetDeclined,
-        e.BetCancelled,
-        e.CancelRejected,
-        e.BetRepeated,
-        e.BetConflict,
-        e.OperationRefused,
-    }
-)
 _BETS_TAKEN = frozenset({e.BetAccepted, e.BetConfirmed})
 
 _decode_journal = msgspec.msgpack.Decoder(e.JournalRecord).decode
@@ -151,7 +138,12 @@ class Engine:
         if timers.due_ms <= at_ms:
             self._fire(feed, at_ms)
             event = state.events.get(key)
-        self._emit(decide_bet(state, event, key, record.client_id, request, at_ms), at_ms)
+        answer = decide_bet(state, event, key, record.client_id, request, at_ms)
+        if type(answer) is list:
+            for entry in answer:
+                self._emit(entry, at_ms)
+        else:
+            self._emit(answer, at_ms)  # type: ignore[arg-type]
 
     def _request(self, record: Record, key: str, one: Incoming) -> None:
         state = self.state
@@ -160,6 +152,9 @@ class Engine:
         answer = decide_request(state, key, one, at_ms)
         if isinstance(answer, tuple):
             self._unanswerable(record, key, one, *answer)
+        elif isinstance(answer, list):
+            for entry in answer:
+                self._emit(entry, at_ms)
         else:
             self._emit(answer, at_ms)
 
@@ -264,16 +259,18 @@ class Engine:
         """Decide every timer that is due by `at_ms` on one clock, each at its own due time."""
         timers = self.state.timers if feed is None else feed.timers
         for timer in due_timers(timers, at_ms):
-            self._emit(self._due(timer), timer[0])
+            for entry in self._due(timer):
+                self._emit(entry, timer[0])
 
-    def _due(self, timer: Timer) -> e.Entry:
+    def _due(self, timer: Timer) -> list[e.Entry]:
         event = self.state.events[timer[3]]
         if timer[2] == "bet":
-            return decide_due_bet(self.state, event, timer)
+            found = decide_due_bet(self.state, event, timer)
+            return found if isinstance(found, list) else [found]
         head = (event.event_id, event.seq + 1, "", 0)
         if timer[2] == "start":
-            return e.EventIsStarting(*head, event.name)
-        return e.EventRetired(*head)
+            return [e.EventIsStarting(*head, event.name)]
+        return [e.EventRetired(*head)]
 
     def _emit(self, entry: e.Entry, at_ms: int, wall_ms: int = 0) -> None:
         state = self.state
@@ -291,7 +288,7 @@ class Engine:
         if not entry.market_seq:
             return
         kind = type(entry)
-        if kind in _UNSEEN:
+        if kind in UNSEEN:
             return
         where = (entry.event_id, entry.market_id)
         if where not in self._dirty and (

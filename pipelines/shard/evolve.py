@@ -15,6 +15,8 @@ from pipelines.limits import (
 from pipelines.messages import entries as e
 from pipelines.shard import changes
 from pipelines.shard.clock import timers_of
+from pipelines.shard.order import Order
+from pipelines.shard.order_changes import APPLY_TO_ORDERS
 from pipelines.shard.state import (
     ACCEPTED,
     CANCELLED,
@@ -175,12 +177,17 @@ def _declined(
 ) -> None:
     bet = _released(shard, event, market, entry)
     bet.status, bet.code = REJECTED, entry.code
+    if isinstance(bet, Order):
+        bet.withdraw(cancelled=False)
 
 
 def _cancelled(
     shard: ShardState, event: EventState, market: MarketState, entry: e.BetCancelled, at_ms: int
 ) -> None:
-    _released(shard, event, market, entry).status = CANCELLED
+    bet = _released(shard, event, market, entry)
+    bet.status = CANCELLED
+    if isinstance(bet, Order):
+        bet.withdraw(cancelled=True)
 
 
 def _nothing(shard: ShardState, event: object, market: object, entry: object, at_ms: int) -> None:
@@ -212,4 +219,5 @@ _APPLY: Final[dict[type, Callable[..., None]]] = {
     e.BetUnsettled: changes.bet_unsettled,
     e.MarketUnsettled: changes.market_unsettled,
     e.OperationRefused: _nothing,
+    **APPLY_TO_ORDERS,
 }

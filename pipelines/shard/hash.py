@@ -73,6 +73,8 @@ def _event_parts(event: EventState) -> Iterator[bytes]:
                 market.escrow_minor,
                 market.postings,
                 list(market.pending.items()),
+                list(market.discounts.items()),
+                list(market.commissions.items()),
                 [(bet.client_id, bet.bet_id) for bet in market.bets],  # settled in this order
             )
         )

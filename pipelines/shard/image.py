@@ -1,23 +1,60 @@
 """A market as bettors see it, made from the state alone, so that a fold makes the same."""
 
+from itertools import islice
+from typing import Final
+
 from msgspec import structs
 
-from pipelines.messages.images import OddsImage, SelectionImage
+from pipelines.books.exchange import ExchangeBook, Runner
+from pipelines.books.lmsr_book import LmsrBook
+from pipelines.limits import TRADED_PRICES_SHOWN
+from pipelines.messages import entries as e
+from pipelines.messages import order_entries as oe
+from pipelines.messages.images import ExchangeImage, MakerImage, OddsImage, SelectionImage
+from pipelines.messages.operations import Selection
+from pipelines.shard.order_sp import near_and_far_e4
 from pipelines.shard.state import EventState, MarketState
 
-__all__ = ["image_of"]
+__all__ = ["UNSEEN", "image_of"]
+
+#: Entries that change nothing that bettors see of a market.
+UNSEEN: Final = frozenset(
+    {
+        e.BetPending,
+        e.BetRejected,
+        e.BetDeclined,
+        e.BetCancelled,
+        e.CancelRejected,
+        e.BetRepeated,
+        e.BetConflict,
+        e.OperationRefused,
+        oe.OrderPending,
+        oe.OrderRejected,
+        oe.ChangeRejected,
+        oe.CommissionCharged,
+        oe.CommissionReturned,
+        oe.DiscountsWereSet,
+    }
+)
 
 
 def image_of(event: EventState, market: MarketState) -> OddsImage:
     """Return the full image of a market as of its last entry."""
     definition, book = market.definition, market.book
-    shown, statuses = book.shown(), market.selections
-    selections = tuple(
-        [
-            SelectionImage(s.selection_id, s.name, statuses[s.selection_id], *shown[s.selection_id])
-            for s in definition.selections
-        ]
-    )
+    if market.exchange is not None:
+        selections = _of_exchange(market, market.exchange)
+        staked = sum([s.staked_minor for s in selections])
+    else:
+        shown, statuses = book.shown(), market.selections
+        selections = tuple(
+            [
+                SelectionImage(
+                    s.selection_id, s.name, statuses[s.selection_id], *shown[s.selection_id]
+                )
+                for s in definition.selections
+            ]
+        )
+        staked = sum([staked for _, staked in shown.values()])
     if market.settled and not market.refund:
         selections = tuple(_settled(s, market.winners) for s in selections)
     return OddsImage(
@@ -35,10 +72,63 @@ def image_of(event: EventState, market: MarketState) -> OddsImage:
         market.bet_delay_ms,
         event.start_ms,
         market.at_ms,
-        sum([staked for _, staked in shown.values()]),
+        staked,
         market.settlement,
         selections,
+        market_maker=_maker(book) if isinstance(book, LmsrBook) else None,
     )
+
+
+def _of_exchange(market: MarketState, book: ExchangeBook) -> tuple[SelectionImage, ...]:
+    """Return all selections; one in which nothing changed as it was shown before."""
+    found = []
+    for selection in market.definition.selections:
+        runner = book.runners[selection.selection_id]
+        image = runner.shown
+        if book.crossing or not isinstance(image, SelectionImage):
+            image = runner.shown = _with_depth(selection, runner, market, book)
+        found.append(image)
+    return tuple(found)
+
+
+def _with_depth(
+    selection: Selection, runner: Runner, market: MarketState, book: ExchangeBook
+) -> SelectionImage:
+    selection_id = selection.selection_id
+    near = far = virtual_back = virtual_lay = 0
+    if market.definition.bsp_market and not book.reconciled and runner.active:
+        near, far = near_and_far_e4(runner)
+    if book.crossing:
+        virtual_back = book.virtual_e4(selection_id, False)
+        virtual_lay = book.virtual_e4(selection_id, True)
+    traded = runner.traded.items()
+    if book.depth and len(traded) > TRADED_PRICES_SHOWN:
+        shown = sorted(islice(reversed(traded), TRADED_PRICES_SHOWN))
+    else:
+        shown = sorted(traded)
+    to_back = runner.lays.depth(book.depth)
+    return SelectionImage(
+        selection_id,
+        selection.name,
+        market.selections[selection_id],
+        max(virtual_back, to_back[0][0] if to_back else 0),
+        runner.traded_minor,
+        ExchangeImage(
+            to_back,
+            runner.backs.depth(book.depth),
+            virtual_back,
+            virtual_lay,
+            runner.last_odds_e4,
+            tuple(shown),
+            near,
+            far,
+            runner.sp_e4,
+        ),
+    )
+
+
+def _maker(book: LmsrBook) -> MakerImage:
+    return MakerImage(book.worst_loss_minor(), book.loss_bound_minor())
 
 
 def _settled(selection: SelectionImage, winners: tuple[int, ...]) -> SelectionImage:

@@ -16,6 +16,13 @@ class Numbers:
         self.market_id = market.definition.market_id
         self.market_seq = market.seq
 
+    def ahead(self, count: int) -> tuple[str, int, str, int]:
+        """Return the head of the last entry; the next `count` are numbered by the caller."""
+        last = (self.event_id, self.event_seq, self.market_id, self.market_seq)
+        self.event_seq += count
+        self.market_seq += count
+        return last
+
     def next(self) -> tuple[str, int, str, int]:
         """Return the head of the next entry."""
         self.event_seq += 1

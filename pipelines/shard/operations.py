@@ -8,16 +8,21 @@ from typing import Any
 
 from msgspec import UNSET
 
-from pipelines.books.ladder import LADDERS
+from pipelines.books.exchange_ladder import bands_problem, ladder_of
+from pipelines.books.rules_problem import rules_problem
 from pipelines.codes import SENTENCES, Code
 from pipelines.limits import EVENTS_PER_SHARD_MAX, MARKETS_PER_EVENT_MAX
 from pipelines.messages import entries as e
 from pipelines.messages import operations as o
+from pipelines.messages import order_entries as oe
 from pipelines.shard.numbering import Numbers
+from pipelines.shard.order_life import before_change, withdraw
 from pipelines.shard.settle import decide_result, decide_rollback, decide_void, refund_selection
 from pipelines.shard.state import EventState, MarketState, ShardState
 
 __all__ = ["decide_operation"]
+
+_A = {"pool": "a pool", "exchange": "an exchange", "lmsr": "a market maker"}
 
 #: From which status an operator may lead a market to which; a result leads it to CLOSED as well.
 TRANSITIONS: dict[str, frozenset[str]] = {
@@ -51,7 +56,7 @@ def decide_operation(shard: ShardState, key: str, operation: o.Operation) -> Ite
         yield _refused(shard, key, "", name, Code.INVALID_MARKET_ID)
         return
     if isinstance(operation, o.MarketStatus):
-        yield _change_market(shard, event, market, operation)
+        yield from _change(shard, event, market, operation)
     elif isinstance(operation, o.Prices):
         yield _set_prices(shard, event, market, operation)
     elif isinstance(operation, o.SelectionRemoved):
@@ -62,6 +67,8 @@ def decide_operation(shard: ShardState, key: str, operation: o.Operation) -> Ite
             found: Any = decide_result(event, market, numbers, operation)
         elif isinstance(operation, o.ResultRolledBack):
             found = decide_rollback(market, numbers, operation.reason)
+        elif isinstance(operation, o.Discounts):
+            found = _set_discounts(market, numbers, operation)
         else:
             found = decide_void(market, numbers, operation)
         if isinstance(found, Code):
@@ -128,13 +135,18 @@ def _open_market(
         code, why = Code.INVALID_INPUT_DATA, "more winners than selections"
     elif market.stake_min_minor > market.stake_max_minor:
         code, why = Code.INVALID_BET_SIZE, "the smallest stake is above the largest"
+    elif problem := _exchange_problem(market) or rules_problem(market):
+        code, why = Code.INVALID_INPUT_DATA, problem
     else:
-        valid = LADDERS[market.ladder].valid
+        valid = ladder_of(market).valid
         off = [s.odds_e4 for s in market.selections if s.odds_e4 and s.odds_e4 not in valid]
         if off:
             code, why = Code.INVALID_ODDS, f"odds {off[0]} are not on the ladder {market.ladder}"
-        elif market.engine == "pool" and any(s.odds_e4 for s in market.selections):
-            code, why = Code.INVALID_ODDS, "a pool opens without odds"
+        elif market.engine != "fixed" and any(s.odds_e4 for s in market.selections):
+            code, why = (
+                Code.INVALID_ODDS,
+                f"{_A.get(market.engine, 'this engine')} opens without odds",
+            )
     if code is not None:
         seq = known.seq + 1 if known is not None else 0
         return e.OperationRefused(
@@ -147,6 +159,41 @@ def _open_market(
             why or SENTENCES[code],
         )
     return e.MarketWasOpened(event.event_id, event.seq + 1, market.market_id, 1, market)
+
+
+def _exchange_problem(market: o.Market) -> str:
+    """Say which rules of an exchange do not go together, "" where all do."""
+    if problem := bands_problem(market):
+        return problem
+    if market.engine != "exchange":
+        wrong = market.ladder == "CUSTOM" or market.cross_matching or market.bsp_market
+        return "this engine has no ladder of its own, cross-matching or starting price" * wrong
+    if market.cross_matching and (market.number_of_winners > 1 or len(market.selections) < 2):
+        return "cross-matching needs one winner of several selections"
+    return ""
+
+
+def _set_discounts(
+    market: MarketState, numbers: Numbers, operation: o.Discounts
+) -> Iterator[e.Entry] | Code:
+    if market.exchange is None:
+        return Code.INVALID_INPUT_DATA
+    if market.settled:
+        return Code.ALREADY_SETTLED
+    if all(market.discounts.get(client, 0) == found for client, found in operation.discounts):
+        return Code.UNCHANGED
+    return iter([oe.DiscountsWereSet(*numbers.next(), operation.discounts)])
+
+
+def _change(
+    shard: ShardState, event: EventState, market: MarketState, operation: o.MarketStatus
+) -> Iterator[e.Entry]:
+    """Yield a change of the market, after what it means for orders on an exchange."""
+    after = _change_market(shard, event, market, operation)
+    if market.exchange is not None and isinstance(after, e.MarketChanged):
+        yield from before_change(market, Numbers(event, market), after)
+        after = _change_market(shard, event, market, operation)  # with its number as it is now
+    yield after
 
 
 def _change_market(
@@ -184,9 +231,12 @@ def _set_prices(
     shard: ShardState, event: EventState, market: MarketState, operation: o.Prices
 ) -> e.OddsSet | e.OperationRefused:
     code, why = None, ""
-    valid = LADDERS[market.definition.ladder].valid
-    if not market.book.needs_odds:
-        code, why = Code.INVALID_ODDS, "a pool makes its own odds"
+    valid = ladder_of(market.definition).valid
+    if not market.book.needs_odds or market.definition.engine == "lmsr":
+        code, why = (
+            Code.INVALID_ODDS,
+            f"{_A.get(market.definition.engine, 'this engine')} makes its own odds",
+        )
     elif market.status == "CLOSED":
         code = Code.MARKET_NOT_OPEN_FOR_BETTING
     else:
@@ -224,4 +274,7 @@ def _remove_selection(
     if code is not None:
         yield _refused(shard, event.event_id, operation.market_id, "selection_removed", code)
         return
-    yield from refund_selection(market, Numbers(event, market), operation)
+    if market.exchange is not None:
+        yield from withdraw(market, Numbers(event, market), operation)
+    else:
+        yield from refund_selection(market, Numbers(event, market), operation)

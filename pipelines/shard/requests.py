@@ -8,9 +8,18 @@ from typing import Any
 from pipelines.codes import SENTENCES, Code
 from pipelines.limits import ID_LENGTH_MAX
 from pipelines.messages import entries as e
-from pipelines.messages.requests import PRICE_POLICIES, BetRequest, CancelRequest
+from pipelines.messages.requests import (
+    PRICE_POLICIES,
+    BetRequest,
+    CancelRequest,
+    ReplaceRequest,
+    UpdateRequest,
+)
 from pipelines.shard.bets import answer_again, answer_without_event, decide_bet, rejected
 from pipelines.shard.decode import Incoming, Unreadable
+from pipelines.shard.numbering import Numbers
+from pipelines.shard.order import Order
+from pipelines.shard.order_requests import cancel_order, decide_change
 from pipelines.shard.state import PENDING, ShardState
 
 __all__ = ["decide_request"]
@@ -18,7 +27,7 @@ __all__ = ["decide_request"]
 
 def decide_request(
     shard: ShardState, key: str, incoming: Incoming, at_ms: int
-) -> e.Entry | tuple[Code, str]:
+) -> e.Entry | list[e.Entry] | tuple[Code, str]:
     """Answer one request; a code and reason instead of an entry sends it to `dead-letters`."""
     request = incoming.request
     client_id = incoming.client_id
@@ -29,6 +38,8 @@ def decide_request(
         return decide_bet(shard, shard.events.get(key), key, client_id, request, at_ms)
     if isinstance(request, CancelRequest):
         return _cancel(shard, key, client_id, request)
+    if isinstance(request, ReplaceRequest | UpdateRequest):
+        return decide_change(shard, key, client_id, request, at_ms)
     assert isinstance(request, Unreadable)
     return _unreadable(shard, key, client_id, incoming.message_id, request)
 
@@ -51,6 +62,8 @@ def _cancel(shard: ShardState, key: str, client_id: str, cancel: CancelRequest) 
         code = Code.EVENT_KEY_MISMATCH
     elif bet is None or bet.market_id != cancel.market_id:
         code = Code.INVALID_BET_ID
+    elif isinstance(bet, Order) and event is not None and market is not None:
+        return cancel_order(market, Numbers(event, market), bet, cancel.size_reduction_minor)
     elif bet.status != PENDING:
         code = Code.BET_TAKEN_OR_LAPSED
     else:

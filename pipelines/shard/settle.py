@@ -6,10 +6,13 @@ took in and paid out is posted to the house's accounts at its end, so that it su
 
 from collections.abc import Iterator
 
+from pipelines.books.fixed import FixedBook
+from pipelines.books.results import outcome_of, winners_of
 from pipelines.codes import SENTENCES, Code
 from pipelines.messages import entries as e
 from pipelines.messages import operations as o
 from pipelines.shard.numbering import Numbers
+from pipelines.shard.order_settle import roll_back_orders, settle_orders, void_orders
 from pipelines.shard.state import ACCEPTED, LOST, VOID, WON, Bet, EventState, MarketState
 
 __all__ = ["decide_result", "decide_rollback", "decide_void", "refund_selection"]
@@ -25,29 +28,45 @@ def decide_result(
         return Code.MARKET_STILL_OPEN
     winners = operation.winners
     if not operation.void:
-        known = all(market.selections.get(w) == "ACTIVE" for w in winners)
-        if not winners or not known or len(set(winners)) != len(winners):
+        active = {s for s, status in market.selections.items() if status == "ACTIVE"}
+        found = winners_of(market.definition, active, operation)
+        if found is None:
             return Code.INVALID_RESULT
-    return _settle(market, numbers, operation)
+        winners = found
+    if market.exchange is not None:
+        return settle_orders(market, numbers, operation, winners)
+    return _settle(market, numbers, operation, winners)
 
 
-def _settle(market: MarketState, numbers: Numbers, operation: o.Result) -> Iterator[e.Entry]:
+def _settle(
+    market: MarketState, numbers: Numbers, operation: o.Result, winners: tuple[int, ...]
+) -> Iterator[e.Entry]:
     yield from _decline_pending(market, numbers)
-    book, winners = market.book, operation.winners
+    book = market.book
     refund, reason = operation.void, operation.reason
     dividends: tuple[tuple[int, int], ...] = ()
+    factors: tuple[tuple[int, int, int, int], ...] = ()
     if not refund:
-        outcome = book.outcome(winners)
-        refund, dividends = outcome.refund, outcome.dividends
+        outcome = outcome_of(market.definition, book, winners, operation)
+        refund, dividends, factors = outcome.refund, outcome.dividends, outcome.factors
         reason = reason or outcome.reason
     settlement = market.settlement + 1
-    yield e.MarketResulted(*numbers.next(), settlement, winners, refund, dividends, reason)
+    told = (operation.finish, operation.score)
+    yield e.MarketResulted(
+        *numbers.next(), settlement, winners, refund, dividends, reason, factors, *told
+    )
+    fixed = book if isinstance(book, FixedBook) and (factors or book.withdrawals) else None
+    terms = fixed.terms(winners, factors) if fixed is not None else {}
     count = staked = paid = 0
-    for bet in market.bets:
+    for number, bet in enumerate(market.bets):
         if bet.status != ACCEPTED:
             continue
         if refund:
             payout, result = bet.stake_minor, "void"
+        elif fixed is not None:
+            result, payout = fixed.settled(
+                bet.stake_minor, bet.odds_e4, terms[bet.selection_id], number
+            )
         else:
             payout = book.payout(bet.stake_minor, bet.odds_e4, bet.selection_id, winners, dividends)
             result = "win" if payout else "loss"
@@ -72,6 +91,8 @@ def decide_rollback(market: MarketState, numbers: Numbers, reason: str) -> Itera
     """Return the entries that reverse the market's settlement, or why there is none."""
     if not market.settled:
         return Code.NOT_SETTLED
+    if market.exchange is not None:
+        return roll_back_orders(market, numbers, reason)
     return _roll_back(market, numbers, reason)
 
 
@@ -92,6 +113,8 @@ def decide_void(
     """Return refunds of the bets struck in the interval, or why there are none."""
     if market.settled:
         return Code.ALREADY_SETTLED
+    if market.exchange is not None:
+        return void_orders(market, numbers, operation)
     struck = [
         bet
         for bet in market.bets

@@ -5,6 +5,7 @@ from typing import Final
 from msgspec import Struct, field
 
 from pipelines.books.book import Book
+from pipelines.books.exchange import ExchangeBook
 from pipelines.messages.operations import Market as MarketDefinition
 from pipelines.messages.requests import PricePolicy
 from pipelines.shard.timers import Timer, Timers
@@ -12,6 +13,7 @@ from pipelines.shard.timers import Timer, Timers
 __all__ = [
     "ACCEPTED",
     "CANCELLED",
+    "LAPSED",
     "LOST",
     "PENDING",
     "REJECTED",
@@ -33,7 +35,17 @@ CANCELLED: Final = 3
 WON: Final = 4
 LOST: Final = 5
 VOID: Final = 6
-STATUS_NAMES: Final = ("pending", "accepted", "rejected", "cancelled", "won", "lost", "void")
+LAPSED: Final = 7
+STATUS_NAMES: Final = (
+    "pending",
+    "accepted",
+    "rejected",
+    "cancelled",
+    "won",
+    "lost",
+    "void",
+    "lapsed",
+)
 
 BetKey = tuple[str, str]  # client id, bet id
 
@@ -84,6 +96,9 @@ class MarketState(Struct):
     postings: tuple[tuple[str, int], ...] = ()
     bets: list[Bet] = []
     pending: dict[BetKey, int] = {}
+    exchange: ExchangeBook | None = None  # the book again, where it is one
+    discounts: dict[str, int] = {}  # by client id, in ten-thousandths of the commission
+    commissions: dict[str, int] = {}  # of the present settlement, by client id
 
 
 class EventState(Struct):

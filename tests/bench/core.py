@@ -30,7 +30,7 @@ def operations(events: int, engine: str) -> list[Record]:
     records = []
     for number in range(events):
         event_id = f"event-{number:05d}"
-        odds = 0 if engine == "pool" else 50_000
+        odds = 50_000 if engine == "fixed" else 0
         selections = [{"selection_id": s, "name": f"Runner {s}", "odds_e4": odds} for s in range(8)]
         market = {"market_id": f"1.{number:09d}", "engine": engine, "selections": selections}
         for value in (

@@ -15,10 +15,12 @@ from pipelines import limits
 from pipelines.codes import SENTENCES
 from pipelines.messages.dead_letters import DeadLetter
 from pipelines.messages.entries import BetEntry, BetReference, Entry, EntryBase, JournalRecord
-from pipelines.messages.images import OddsImage, SelectionImage
+from pipelines.messages.images import ExchangeImage, OddsImage, SelectionImage
 from pipelines.messages.notices import Notice
 from pipelines.messages.operations import Market, Operation, Selection
+from pipelines.messages.order_entries import OrderEntry
 from pipelines.messages.requests import Request
+from pipelines.messages.rules import FixedRules, LmsrRules, PoolRules
 from pipelines.publisher.receipts import RECEIPTS
 from pipelines.render import type_name
 from tests.docs.rewrite import EXAMPLE, PAGE
@@ -87,6 +89,19 @@ def test_the_examples_show_every_kind_of_entry_but_the_forgetting_of_an_event() 
     assert {"odds", "dead_letter"} <= shown
 
 
+def test_reference_numbers_of_the_exchange_stand_on_the_page() -> None:
+    shown = {e.title: e.expected for e in EXAMPLES}
+    order = shown["An exchange, from order to commission"]
+    assert '"net_minor":17400,"base_rate_e4":700,"discount_e4":2000,"commission_minor":974' in order
+    starting = shown["An exchange: virtual trade, withdrawal, starting price"]
+    for part in (
+        '"fills":[[20000,20000,true]]',
+        '"factor_e4":2500,"average_odds_e4":60000,"returned_minor":20000',
+        '"prices":[[1,70000],[2,0]]',
+    ):
+        assert part in starting, part
+
+
 def _section(title: str) -> str:
     start = TEXT.index(f"\n{title}\n")
     level = title.split(" ")[0]
@@ -123,7 +138,9 @@ def test_every_entry_is_described_with_its_tag_and_fields(kind: type[EntryBase])
     assert row is not None
     assert int(row[1]) == kind.__struct_config__.tag
     told_above: set[str] = set()
-    if issubclass(kind, BetEntry):
+    if issubclass(kind, OrderEntry):
+        told_above = set(OrderEntry.__struct_fields__)
+    elif issubclass(kind, BetEntry):
         told_above = set(BetEntry.__struct_fields__)
     elif issubclass(kind, BetReference) and "`client_id`" not in row[2]:
         told_above = set(BetReference.__struct_fields__)
@@ -140,8 +157,10 @@ def test_every_field_of_the_other_messages_is_described() -> None:
         assert f"`{name}`" in journal, name
     for name in BetEntry.__struct_fields__:
         assert f"`{name}`" in _section("### Answers to requests") + journal, name
+    for name in OrderEntry.__struct_fields__:
+        assert f"`{name}`" in _section("### Orders and their trades") + journal, name
     pages = {
-        "## Topic `odds`": (OddsImage, SelectionImage),
+        "## Topic `odds`": (OddsImage, SelectionImage, ExchangeImage),
         "## Topic `notices`": (Notice,),
         "## Topic `dead-letters`": (DeadLetter,),
     }
@@ -190,3 +209,31 @@ def test_the_limits_are_those_of_the_code() -> None:
         256,
         512,
     )
+
+
+@pytest.mark.parametrize(
+    ("kind", "title"),
+    [
+        (LmsrRules, "### An automated market maker"),
+        (FixedRules, "### Further rules of a fixed book"),
+        (PoolRules, "### Further rules of a pool"),
+    ],
+)
+def test_every_further_rule_is_described(kind: type[msgspec.Struct], title: str) -> None:
+    for name in kind.__struct_fields__:
+        assert f"`{name}`" in _section(title), name
+
+
+def test_reference_numbers_of_market_makers_and_terms_stand_on_the_page() -> None:
+    """So that writing the output anew cannot hide a wrong payout."""
+    shown = {e.title: e.expected for e in EXAMPLES}
+    for title, parts in {
+        "A market maker, priced by shares": ['"payout_minor":1000', '"loss_bound_minor":6932'],
+        "Each-way, with a withdrawal and Rule 4": [
+            '"payout_minor":1900', '"payout_minor":600', '"payout_minor":300',
+        ],
+        "A handicap of three quarters, a line that moves": ['"payout_minor":1450'],
+        "An exacta with money carried over": ['"dividends":[[12,50000]]'],
+    }.items():  # fmt: skip
+        for part in parts:
+            assert part in shown[title], part

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import permutations, product
 from math import floor
 
 
@@ -78,3 +79,35 @@ def postings(rules: PoolRules, staked: int, paid: int) -> Mapping[str, int]:
         for name, amount in (("house:commission", commission), (account, rest))
         if amount
     }
+
+
+def place_dividends(
+    rules: PoolRules, bets: list[tuple[int, int]], finish: list[tuple[int, ...]], carried: int
+) -> dict[int, Fraction] | None:
+    """The same by the order of finish: dead heats told apart in every way there is, on average."""
+    everyone = [runner for group in finish for runner in group]
+    parts = dict.fromkeys(everyone, Fraction(0))
+    ways = list(product(*(list(permutations(group)) for group in finish)))
+    for way in ways:
+        order = [runner for group in way for runner in group]
+        for runner in order[: rules.places]:
+            parts[runner] += Fraction(1, len(ways))
+    paid = {r: part for r, part in parts.items() if part and stakes_on(bets, r)}
+    if not paid:
+        return None
+    pool = Fraction(net_pool(rules, sum(stake for _, stake in bets)) + carried)
+    if rules.split == "profit":
+        pool -= sum(stakes_on(bets, r) for r in paid)
+    found = {}
+    for runner, part in paid.items():
+        share = pool * part / sum(paid.values())
+        unbroken = share / stakes_on(bets, runner) + (1 if rules.split == "profit" else 0)
+        known = max(Fraction(floor(unbroken * 10_000), 10_000), Fraction(0))
+        found[runner] = max(floor(known / rules.breakage) * rules.breakage, rules.minimum)
+    return found
+
+
+def combinations_won(finish: list[tuple[int, ...]], length: int) -> set[tuple[int, ...]]:
+    """Every order of the first `length` that breaking the dead heats could have given."""
+    ways = product(*(list(permutations(group)) for group in finish))
+    return {tuple(r for group in way for r in group)[:length] for way in ways}

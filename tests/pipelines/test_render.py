@@ -57,7 +57,8 @@ def test_a_markets_definition_is_an_object_of_its_own() -> None:
     market = Market("w", (Selection(1, "A", 20_000),))
     entry = e.MarketWasOpened("race", 2, "w", 1, market)
     shown = _shown(JOURNAL, encode(e.JournalRecord(1, 1, 0, 0, 0, entry)))
-    assert shown["market"]["selections"] == [{"selection_id": 1, "name": "A", "odds_e4": 20_000}]
+    selection = {"selection_id": 1, "name": "A", "odds_e4": 20_000, "adjustment_factor_e4": 0}
+    assert shown["market"]["selections"] == [selection]
     assert set(shown["market"]) == set(Market.__struct_fields__)
 
 

@@ -2,57 +2,16 @@
 
 import contextlib
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
 
 import httpx
 import msgspec
 import pytest
 from websockets.exceptions import ConnectionClosed
-from websockets.sync.client import ClientConnection, connect
+from websockets.sync.client import connect
 
 from deploy.edge.wire import Action, Flag
+from tests.deploy.edge.peer import WAIT_S, Peer, peer
 from tests.edge_process import RunningEdge
-
-WAIT_S = 10
-
-
-class Peer:
-    """A client that says just what it is told to, in JSON."""
-
-    def __init__(self, socket: ClientConnection) -> None:
-        self.socket = socket
-
-    def send(self, action: Action, **fields: Any) -> None:
-        self.socket.send(json.dumps({"action": action, **fields}))
-
-    def hear(self, *actions: Action) -> dict[str, Any]:
-        """The next frame of one of these actions; heartbeats and others are passed over."""
-        while True:
-            frame: dict[str, Any] = json.loads(self.socket.recv(WAIT_S))
-            if frame["action"] in actions:
-                return frame
-
-    def publish(self, channel: str, serial: int, name: str) -> None:
-        self.send(Action.MESSAGE, channel=channel, msgSerial=serial, messages=[{"name": name}])
-
-    def acknowledged(self, count: int) -> dict[int, list[str]]:
-        """Read ACKs until so many messages have one; serials by message."""
-        found: dict[int, list[str]] = {}
-        while len(found) < count:
-            frame = self.hear(Action.ACK)
-            assert frame["count"] == len(frame["res"])
-            for index, one in enumerate(frame["res"]):
-                found[frame["msgSerial"] + index] = one["serials"]
-        return found
-
-
-@contextmanager
-def peer(edge: RunningEdge, **query: str) -> Iterator[Peer]:
-    url = httpx.URL(f"ws://127.0.0.1:{edge.port}/", params={"key": edge.key, "v": "5", **query})
-    with connect(str(url), proxy=None, open_timeout=WAIT_S, close_timeout=0.5) as socket:
-        yield Peer(socket)
 
 
 def names(edge: RunningEdge, channel: str) -> list[str]:

@@ -208,7 +208,8 @@ def test_a_token_request_is_good_once_and_only_as_signed(
     [
         ({}, 40101),
         ({"Authorization": "Basic %%%"}, 40101),
-        ({"Authorization": "Basic " + base64.b64encode(b"no.key:x").decode()}, 40101),
+        ({"Authorization": "Basic " + base64.b64encode(b"no.key:x").decode()}, 40400),
+        ({"Authorization": "Basic " + base64.b64encode(b"nokey:x").decode()}, 40101),
         ({"Authorization": "Bearer app.nonsense"}, 40101),
         ({"Authorization": "Bearer a.b.c"}, 40144),
     ],

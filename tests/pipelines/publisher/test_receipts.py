@@ -7,13 +7,16 @@ import pytest
 
 from pipelines.codes import SENTENCES, Code
 from pipelines.messages import entries as e
+from pipelines.messages import order_entries as oe
 from pipelines.publisher.receipts import NO_RECEIPT, RECEIPTS, receipt_of
 
 HEAD = ("race-1", 7, "win", 3)
+TERMS: Any = ("LAY", "LIMIT", "PERSIST", "", 0, "")
 BET: Any = ("anna", "b-1", 11, 500, 30_000, "exact", 0, 2)
 NAMES = {
     "accepted", "pending", "rejected", "cancelled", "cancel_rejected", "conflict", "refused",
-    "settled", "unsettled",
+    "settled", "unsettled", "matched", "lapsed", "updated", "change_rejected", "voided", "reduced",
+    "commission", "commission_returned",
 }  # fmt: skip
 
 RECEIPT_ENTRIES: list[tuple[Any, str, dict[str, object]]] = [
@@ -23,6 +26,11 @@ RECEIPT_ENTRIES: list[tuple[Any, str, dict[str, object]]] = [
         e.BetRejected(*HEAD, *BET, "ODDS_CHANGED", ""),
         "rejected",
         {"code": "ODDS_CHANGED", "reason": SENTENCES[Code.ODDS_CHANGED]},
+    ),
+    (
+        e.BetRejected(*HEAD, *BET, "ODDS_CHANGED", "", 29_000, 400),
+        "rejected",
+        {"offer_odds_e4": 29_000, "offer_stake_minor": 400},
     ),
     (e.BetConfirmed(*HEAD, "anna", "b-1", 32_000), "accepted", {"odds_e4": 32_000}),
     (e.BetDeclined(*HEAD, "anna", "b-1", "ODDS_CHANGED", "Why."), "rejected", {"reason": "Why."}),
@@ -54,6 +62,63 @@ RECEIPT_ENTRIES: list[tuple[Any, str, dict[str, object]]] = [
         {"result": "win", "payout_minor": 1_550},
     ),
     (e.BetUnsettled(*HEAD, "anna", "b-1", 1, 1_550), "unsettled", {"payout_minor": 1_550}),
+    (
+        oe.OrderPlaced(*HEAD, *BET, *TERMS, ((40_000, 100, False), (30_000, 300, True))),
+        "accepted",
+        {"odds_e4": 32_500, "asked_odds_e4": 30_000, "matched_minor": 400, "side": "LAY"},
+    ),
+    (oe.OrderPending(*HEAD, *BET, *TERMS, 99), "pending", {"odds_e4": 30_000, "due_ms": 99}),
+    (
+        oe.OrderRejected(*HEAD, *BET, *TERMS, "INVALID_ODDS", "Why."),
+        "rejected",
+        {"code": "INVALID_ODDS", "side": "LAY"},
+    ),
+    (
+        oe.OrderConfirmed(*HEAD, "anna", "b-1", ()),
+        "accepted",
+        {"odds_e4": 0, "matched_minor": 0},
+    ),
+    (
+        oe.BetMatched(*HEAD, "anna", "b-1", 31_000, 70, 30, "order"),
+        "matched",
+        {"odds_e4": 31_000, "size_minor": 70, "remaining_minor": 30},
+    ),
+    (
+        oe.OrderCancelled(*HEAD, "anna", "b-1", 70, 30),
+        "cancelled",
+        {"size_minor": 70, "remaining_minor": 30},
+    ),
+    (
+        oe.OrderLapsed(*HEAD, "anna", "b-1", 70, "TURNED_IN_PLAY", "Why."),
+        "lapsed",
+        {"size_minor": 70, "code": "TURNED_IN_PLAY"},
+    ),
+    (oe.OrderUpdated(*HEAD, "anna", "b-1", "PERSIST"), "updated", {"persistence": "PERSIST"}),
+    (
+        oe.ChangeRejected(*HEAD, "anna", "b-1", "NO_ACTION_REQUIRED", "Why."),
+        "change_rejected",
+        {"code": "NO_ACTION_REQUIRED"},
+    ),
+    (
+        oe.BetVoided(*HEAD, "anna", "b-1", 70, 140, 0, 9, "Why."),
+        "voided",
+        {"size_minor": 70, "returned_minor": 140},
+    ),
+    (
+        oe.OddsReduced(*HEAD, "anna", "b-1", 2_500, 60_000, 5),
+        "reduced",
+        {"odds_e4": 60_000, "returned_minor": 5},
+    ),
+    (
+        oe.CommissionCharged(*HEAD, "anna", 1, 15_000, 700, 0, 1_050),
+        "commission",
+        {"net_minor": 15_000, "commission_minor": 1_050},
+    ),
+    (
+        oe.CommissionReturned(*HEAD, "anna", 1, 1_050),
+        "commission_returned",
+        {"commission_minor": 1_050},
+    ),
 ]
 
 

@@ -1,0 +1,36 @@
+"""What became of a publication, and where a channel's history outlives the process."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol as Port
+
+from deploy.edge.wire import Annotation, Message
+from pipelines.errors import EdgeError
+
+__all__ = ["Done", "Keeper", "Published"]
+
+
+class Keeper(Port):
+    """Puts a channel's history where it outlives the process."""
+
+    def messages(self, channel: str, serial: str, at_ms: int, kept: list[Message]) -> None:
+        """Keep a publication."""
+
+    def version(self, channel: str, serial: str, at_ms: int, made: Message) -> None:
+        """Keep the next version of a message."""
+
+    def annotation(self, channel: str, serial: str, at_ms: int, note: Annotation) -> None:
+        """Keep an annotation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """Where a publication was put: the channel's serial, and one serial a message."""
+
+    message_id: str
+    channel_serial: str
+    serials: tuple[str, ...]
+    is_id_given: bool = False
+
+
+Done = Callable[[Published | EdgeError], None]

@@ -1,0 +1,171 @@
+"""SQLite under persisted channels: what a namespace says to keep is there after a restart.
+
+Writes are gathered for a moment and committed together, so a crash may lose the last few
+hundredths of a second; an orderly end loses nothing.
+"""
+
+import asyncio
+import logging
+import sqlite3
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from deploy.edge.bounds import PERSISTED_MS
+from deploy.edge.channel import Channel
+from deploy.edge.stats import Stats
+from deploy.edge.wire import Annotation, Message
+
+__all__ = ["SqliteStore"]
+
+logger = logging.getLogger(__name__)
+
+COMMIT_S: Final = 0.05
+MESSAGES, VERSION, ANNOTATION = 0, 1, 2
+TABLES: Final = """
+CREATE TABLE IF NOT EXISTS channel (
+  app TEXT, name TEXT, series TEXT NOT NULL, PRIMARY KEY (app, name)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS kept (
+  app TEXT, channel TEXT, serial TEXT, kind INTEGER, at_ms INTEGER NOT NULL, body BLOB NOT NULL,
+  PRIMARY KEY (app, channel, serial, kind)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS kept_at ON kept (at_ms);
+CREATE TABLE IF NOT EXISTS minute (
+  app TEXT, name TEXT, body BLOB NOT NULL, PRIMARY KEY (app, name)
+) WITHOUT ROWID;
+"""
+
+Row = tuple[str, str, str, int, int, bytes]
+
+_messages = msgspec.msgpack.Decoder(list[Message])
+_message = msgspec.msgpack.Decoder(Message)
+_annotation = msgspec.msgpack.Decoder(Annotation)
+_figures = msgspec.msgpack.Decoder(dict[str, float])
+
+
+class SqliteStore:
+    """Port `Store` on one file; used from the event loop's thread."""
+
+    def __init__(self, file: Path, loop: asyncio.AbstractEventLoop, app_id: str) -> None:
+        """Open the file, and forget apps of former sandboxes."""
+        file.parent.mkdir(parents=True, exist_ok=True)
+        self._database = sqlite3.connect(file)
+        self._database.execute("PRAGMA journal_mode=WAL")
+        self._database.execute("PRAGMA synchronous=NORMAL")
+        self._database.executescript(TABLES)
+        with self._database:
+            self._database.execute("DELETE FROM kept WHERE app != ?", (app_id,))
+            self._database.execute("DELETE FROM channel WHERE app != ?", (app_id,))
+            self._database.execute("DELETE FROM minute WHERE app != ?", (app_id,))
+        self._loop = loop
+        self._waiting: list[Row] = []
+        self._timer: asyncio.TimerHandle | None = None
+
+    def revive(self, app_id: str, channel: Channel) -> None:
+        """Fill a new channel with what is kept of it, and keep what it gets from now on."""
+        self._commit()
+        key = (app_id, channel.name)
+        found = self._database.execute(
+            "SELECT series FROM channel WHERE app = ? AND name = ?", key
+        ).fetchone()
+        if found is None:
+            with self._database:
+                self._database.execute(
+                    "INSERT INTO channel VALUES (?, ?, ?)", (*key, channel.serials.series)
+                )
+        else:
+            channel.serials.series = found[0]
+            self._fill(app_id, channel)
+        channel.keeper = _Keeper(self, app_id)
+
+    def _fill(self, app_id: str, channel: Channel) -> None:
+        rows = self._database.execute(
+            "SELECT serial, kind, at_ms, body FROM kept WHERE app = ? AND channel = ?"
+            " ORDER BY serial, kind",
+            (app_id, channel.name),
+        )
+        versions: dict[str, list[Message]] = {}
+        for serial, kind, at_ms, body in rows:
+            if kind == MESSAGES:
+                channel.restore(serial, at_ms, _messages.decode(body))
+            elif kind == VERSION:
+                made = _message.decode(body)
+                versions.setdefault(made.serial or "", []).append(made)
+                channel.restore(serial, at_ms, [])
+            else:
+                channel.annotations.add(_annotation.decode(body))
+                channel.restore(serial, at_ms, [])
+        for message_serial, changed in versions.items():
+            original = channel.history.find(message_serial)
+            if original is not None:
+                channel.versions.put([original, *changed])
+
+    def keep(self, row: Row) -> None:
+        """Write one row, soon."""
+        self._waiting.append(row)
+        if self._timer is None:
+            self._timer = self._loop.call_later(COMMIT_S, self._commit)
+
+    def _commit(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        rows, self._waiting = self._waiting, []
+        if not rows:
+            return
+        try:
+            with self._database:
+                self._database.executemany(
+                    "INSERT OR REPLACE INTO kept VALUES (?, ?, ?, ?, ?, ?)", rows
+                )
+        except sqlite3.Error:
+            logger.exception("the history could not be written rows=%d", len(rows))
+
+    def load_stats(self, app_id: str, stats: Stats) -> None:
+        """Give an app the figures that it had."""
+        rows = self._database.execute("SELECT name, body FROM minute WHERE app = ?", (app_id,))
+        stats.restore({name: _figures.decode(body) for name, body in rows})
+
+    def save_stats(self, app_id: str, stats: Stats) -> None:
+        """Keep an app's newest figures."""
+        rows = [
+            (app_id, name, msgspec.msgpack.encode(entries))
+            for name, entries in stats.export_changed().items()
+        ]
+        try:
+            with self._database:
+                self._database.executemany("INSERT OR REPLACE INTO minute VALUES (?, ?, ?)", rows)
+        except sqlite3.Error:
+            logger.exception("the statistics could not be written")
+
+    def forget(self, now_ms: int) -> None:
+        """Delete what is older than a namespace keeps."""
+        with self._database:
+            self._database.execute("DELETE FROM kept WHERE at_ms < ?", (now_ms - PERSISTED_MS,))
+
+    def close(self) -> None:
+        """Write what waits, and close the file."""
+        self._commit()
+        self._database.close()
+
+
+class _Keeper:
+    """Port `Keeper` of one app's channels."""
+
+    def __init__(self, store: SqliteStore, app_id: str) -> None:
+        self._store = store
+        self._app_id = app_id
+
+    def messages(self, channel: str, serial: str, at_ms: int, kept: list[Message]) -> None:
+        self._keep(channel, serial, MESSAGES, at_ms, msgspec.msgpack.encode(kept))
+
+    def version(self, channel: str, serial: str, at_ms: int, made: Message) -> None:
+        self._keep(channel, serial, VERSION, at_ms, msgspec.msgpack.encode(made))
+
+    def annotation(self, channel: str, serial: str, at_ms: int, note: Annotation) -> None:
+        self._keep(channel, serial, ANNOTATION, at_ms, msgspec.msgpack.encode(note))
+
+    def _keep(self, channel: str, serial: str, kind: int, at_ms: int, body: bytes) -> None:
+        self._store.keep((self._app_id, channel, serial, kind, at_ms, body))

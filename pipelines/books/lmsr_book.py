@@ -1,0 +1,224 @@
+"""The book of an automated market maker: bets buy shares, and each moves the prices.
+
+A bet's odds are shares over stake, rounded down, so `stake * odds` in whole units are the shares
+it bought: state is whole numbers, and what is shown is worked out from them. The maker loses at
+most b ln n, whatever is bet, as long as no bet is voided.
+"""
+
+from math import ceil, log
+
+from pipelines.books.acceptable import acceptable_odds
+from pipelines.books.book import Outcome
+from pipelines.books.lmsr import (
+    loss_bound,
+    prices,
+    sensitive_cost,
+    sensitive_prices,
+    sensitive_shares,
+    shares_for,
+)
+from pipelines.books.rounding import dead_heat_payout_minor, payout_minor
+from pipelines.codes import Code
+from pipelines.limits import ODDS_MAX_E4, ODDS_ONE
+from pipelines.messages.operations import Market
+from pipelines.messages.requests import BetRequest
+from pipelines.messages.rules import LmsrRules
+
+__all__ = ["LmsrBook", "lmsr_problem"]
+
+
+def lmsr_problem(market: Market) -> str:
+    """Say what is wrong with a market maker's rules, "" where nothing is."""
+    rules = market.lmsr
+    if market.engine != "lmsr":
+        return "`lmsr` rules are for the engine lmsr" if rules is not None else ""
+    if rules is None:
+        return "the engine lmsr needs its rules `lmsr`"
+    if market.number_of_winners != 1 or len(market.selections) < 2:
+        return "a market maker needs one winner of several selections"
+    if rules.alpha_e6:
+        if not rules.seed_minor or rules.liquidity_minor or rules.max_loss_minor:
+            return "`alpha_e6` goes with `seed_minor`, and with no liquidity of its own"
+        return "`alpha_e6` begins with all alike" if rules.probabilities else ""
+    if bool(rules.liquidity_minor) == bool(rules.max_loss_minor):
+        return "either `liquidity_minor` or `max_loss_minor` must be given"
+    if rules.max_loss_minor and liquidity(rules, len(market.selections)) < 1:
+        return "`max_loss_minor` is too small for so many selections"
+    named = [selection_id for selection_id, _ in rules.probabilities]
+    if named and sorted(named) != sorted(s.selection_id for s in market.selections):
+        return "`probabilities` must name each selection once"
+    return ""
+
+
+def _prior(rules: LmsrRules) -> list[float]:
+    total = sum(millionths for _, millionths in rules.probabilities)
+    return [millionths / total for _, millionths in rules.probabilities]
+
+
+def liquidity(rules: LmsrRules, count: int) -> float:
+    """Return b, as given or as the largest loss leaves room for."""
+    if rules.liquidity_minor:
+        return float(rules.liquidity_minor)
+    return rules.max_loss_minor / loss_bound(1.0, count, _prior(rules))
+
+
+class LmsrBook:
+    """Shares and stakes by selection."""
+
+    __slots__ = (
+        "_base",
+        "_ids",
+        "_index",
+        "_q",
+        "alpha",
+        "b",
+        "owed",
+        "removed",
+        "seed",
+        "shift",
+        "staked",
+        "total",
+    )
+
+    moves_on_bets = True
+    needs_odds = True
+
+    def __init__(self, market: Market) -> None:
+        rules = market.lmsr
+        assert rules is not None, "checked when the market was opened"
+        ids = [s.selection_id for s in market.selections]
+        self.alpha = rules.alpha_e6 / 1_000_000
+        self.seed = rules.seed_minor
+        self.b = 0.0 if rules.alpha_e6 else liquidity(rules, len(ids))
+        # Unequal probabilities are as if shares had been sold before: b ln p of each.
+        prior = dict(zip([s for s, _ in rules.probabilities], _prior(rules), strict=True))
+        self.shift = [self.b * log(prior[s]) if prior else 0.0 for s in ids]
+        self.owed = dict.fromkeys(ids, 0)  # shares, each a unit to pay
+        self.staked = dict.fromkeys(ids, 0)
+        self.total = 0
+        self.removed: set[int] = set()
+        self._begin()
+
+    def _begin(self) -> None:
+        """List the selections that take part; each bet changes one of `_q` only."""
+        self._ids = [s for s in self.owed if s not in self.removed]
+        self._index = {s: index for index, s in enumerate(self._ids)}
+        self._base = [
+            shift + self.seed
+            for s, shift in zip(self.owed, self.shift, strict=True)
+            if s not in self.removed
+        ]
+        self._q = [base + self.owed[s] for s, base in zip(self._ids, self._base, strict=True)]
+
+    def quote(self, selection_id: int) -> int:
+        return self.odds(selection_id)
+
+    def price(self, request: BetRequest) -> int | Code:
+        """Return the odds of the whole stake: lower than those shown, the more so the larger it is.
+
+        How far below the odds asked for they may lie is the request's tolerance.
+        """
+        odds = self.odds_for(request.selection_id, request.stake_minor)
+        if not odds:
+            return Code.ODDS_CHANGED
+        if request.price_policy != "any" and request.odds_e4 <= ODDS_ONE:
+            return Code.INVALID_ODDS
+        return acceptable_odds(request, odds)
+
+    def odds_for(self, selection_id: int, stake_minor: int) -> int:
+        """Return the odds that a stake gets as a whole, 0 where it would win nothing."""
+        q, index = self._q, self._index[selection_id]
+        if self.alpha:
+            bought = sensitive_shares(q, self.alpha, index, stake_minor)
+            # The difference of two costs is as wrong as a float of their size can be.
+            bought -= 1e-12 * sensitive_cost(q, self.alpha) + 1e-9
+        else:
+            bought = shares_for(q, self.b, index, stake_minor)
+        bought -= 1e-11 * bought  # more than floats can be wrong by, to the house's side
+        odds = min(int(bought * ODDS_ONE / stake_minor), ODDS_MAX_E4)
+        return odds if odds > ODDS_ONE else 0
+
+    def take(self, selection_id: int, stake_minor: int, odds_e4: int) -> None:
+        self.total += stake_minor
+        self.staked[selection_id] += stake_minor
+        self._owe(selection_id, payout_minor(stake_minor, odds_e4))
+
+    def give_back(self, selection_id: int, stake_minor: int, odds_e4: int) -> None:
+        self.total -= stake_minor
+        self.staked[selection_id] -= stake_minor
+        self._owe(selection_id, -payout_minor(stake_minor, odds_e4))
+
+    def _owe(self, selection_id: int, shares: int) -> None:
+        self.owed[selection_id] += shares
+        index = self._index.get(selection_id)
+        if index is not None:  # from whole numbers each time, so that no error adds up
+            self._q[index] = self._base[index] + self.owed[selection_id]
+
+    def set_prices(self, prices: tuple[tuple[int, int], ...]) -> None:
+        raise AssertionError("a market maker has no prices to set")
+
+    def remove(self, selection_id: int) -> None:
+        self.removed.add(selection_id)
+        self._begin()
+
+    def odds(self, selection_id: int) -> int:
+        return self.shown()[selection_id][0]
+
+    def shown(self) -> dict[int, tuple[int, int]]:
+        found = {s: (0, staked) for s, staked in self.staked.items()}
+        ids, q = self._ids, self._q
+        if not ids:
+            return found
+        each = sensitive_prices(q, self.alpha) if self.alpha else prices(q, self.b)
+        for s, price in zip(ids, each, strict=True):
+            # A hair more than the price is a hair less odds: 0.5 shows 2.0, and no more.
+            odds = int(ODDS_ONE / price + 1e-6) if price > 1e-9 else ODDS_MAX_E4
+            odds = min(odds, ODDS_MAX_E4)
+            found[s] = (odds if odds > ODDS_ONE else 0, self.staked[s])
+        return found
+
+    def worst_loss_minor(self) -> int:
+        """Return what the maker loses on the bets it has, in the worst result, 0 for none."""
+        return max(*self.owed.values(), self.total) - self.total
+
+    def loss_bound_minor(self) -> int:
+        """Return what it can lose at most, whatever is bet, rounded up.
+
+        Liquidity-sensitive: its cost at the seed, because the cost is never below what is owed.
+        """
+        count = len(self.owed)
+        if self.alpha:
+            return ceil(sensitive_cost([float(self.seed)] * count, self.alpha) - self.seed)
+        if any(self.shift):
+            return ceil(-min(self.shift) - 1e-6)
+        return ceil(loss_bound(self.b, count) - 1e-6)
+
+    def outcome(self, winners: tuple[int, ...]) -> Outcome:
+        return Outcome(refund=False, dividends=(), reason="")
+
+    def payout(
+        self,
+        stake_minor: int,
+        odds_e4: int,
+        selection_id: int,
+        winners: tuple[int, ...],
+        dividends: tuple[tuple[int, int], ...],
+    ) -> int:
+        if selection_id not in winners:
+            return 0
+        return dead_heat_payout_minor(stake_minor, odds_e4, 1, len(winners))
+
+    def house_postings(
+        self, staked_minor: int, paid_minor: int, refund: bool
+    ) -> tuple[tuple[str, int], ...]:
+        rest = staked_minor - paid_minor
+        return (("house:book", rest),) if rest else ()
+
+    def hashed(self) -> object:
+        return (
+            "lmsr",
+            self.total,
+            list(self.owed.items()),
+            list(self.staked.items()),
+            sorted(self.removed),
+        )

@@ -1,0 +1,141 @@
+"""Stage 8, settle, for an exchange: payouts, commission on net winnings, rollback, voids.
+
+What the market takes in and pays out sums to zero together with the commission, and with what
+rounding and virtual trades leave (account `house:rounding`). Postings are reversed, never edited.
+"""
+
+from collections.abc import Iterator
+
+from pipelines.books.exchange_money import back_payout_minor, commission_minor, lay_payout_minor
+from pipelines.codes import SENTENCES, Code
+from pipelines.messages import entries as e
+from pipelines.messages import operations as o
+from pipelines.messages import order_entries as oe
+from pipelines.shard.numbering import Numbers
+from pipelines.shard.order import Order
+from pipelines.shard.order_life import lapse_all, void_order
+from pipelines.shard.order_sp import reconcile
+from pipelines.shard.state import ACCEPTED, LOST, VOID, WON, MarketState
+
+__all__ = ["roll_back_orders", "settle_orders", "void_orders"]
+
+
+def settle_orders(
+    market: MarketState, numbers: Numbers, operation: o.Result, winners: tuple[int, ...]
+) -> Iterator[e.Entry]:
+    """Yield the settlement of an exchange market whose result is good."""
+    closed = Code.MARKET_NOT_OPEN_FOR_BETTING
+    for client_id, bet_id in tuple(market.pending):
+        yield e.BetDeclined(*numbers.next(), client_id, bet_id, closed.value, SENTENCES[closed])
+    assert market.exchange is not None
+    if market.definition.bsp_market and not market.exchange.reconciled and not operation.void:
+        yield from reconcile(market, numbers)
+    yield from lapse_all(market, numbers)
+    refund, reason = operation.void, operation.reason
+    winners = () if refund else winners
+    shares = _shares(market.definition.number_of_winners, winners, operation.finish)
+    settlement = market.settlement + 1
+    yield e.MarketResulted(
+        *numbers.next(), settlement, winners, refund, (), reason, (), operation.finish
+    )
+    count = staked = paid = 0
+    nets: dict[str, int] = {}
+    for order in market.bets:
+        if not isinstance(order, Order) or order.status != ACCEPTED or not order.size_minor:
+            continue
+        payout, result = _outcome(order, shares.get(order.selection_id, (0, 1)), refund)
+        count += 1
+        staked += order.staked_minor
+        paid += payout
+        nets[order.client_id] = nets.get(order.client_id, 0) + payout - order.staked_minor
+        why = reason if refund else ""
+        yield e.BetSettled(
+            *numbers.next(), order.client_id, order.bet_id, settlement, result, payout, why
+        )
+    rest = market.escrow_minor  # what the payouts have left
+    charged = 0
+    for entry in _commission(market, numbers, settlement, nets):
+        charged += entry.commission_minor
+        yield entry
+    postings = (("house:commission", charged), ("house:rounding", rest))
+    posted = tuple((account, amount) for account, amount in postings if amount)
+    yield e.MarketSettled(*numbers.next(), settlement, count, staked, paid, posted)
+
+
+def _shares(
+    places: int, winners: tuple[int, ...], finish: tuple[tuple[int, ...], ...]
+) -> dict[int, tuple[int, int]]:
+    """Return by winner which part of a win it has, as (places, tied).
+
+    With an order of finish, outright places are paid whole, and what is left of them is shared by
+    those tied for them; without, all winners share where they are more than the places.
+    """
+    shares: dict[int, tuple[int, int]] = {}
+    for group in finish or ((winners,) if len(winners) > places else [(w,) for w in winners]):
+        left = places - len(shares)
+        if left <= 0:
+            break
+        shares |= dict.fromkeys(group, (min(left, len(group)), len(group)))
+    return shares
+
+
+def _outcome(order: Order, share: tuple[int, int], refund: bool) -> tuple[int, str]:
+    """Return what an order is paid, stake or liability included, and its result."""
+    if refund:
+        return order.staked_minor, "void"
+    places, tied = share
+    if order.lay:
+        held = order.staked_minor
+        payout = lay_payout_minor(held, order.size_minor, order.value_e4, places, tied)
+        return payout, "win" if payout > held else "loss"
+    payout = back_payout_minor(order.value_e4, places, tied) if places else 0
+    return payout, "win" if payout else "loss"
+
+
+def _commission(
+    market: MarketState, numbers: Numbers, settlement: int, nets: dict[str, int]
+) -> Iterator[oe.CommissionCharged]:
+    base_rate = market.definition.market_base_rate_e4
+    if not base_rate:
+        return
+    for client_id, net in nets.items():
+        discount = market.discounts.get(client_id, 0)
+        amount = commission_minor(net, base_rate, discount)
+        if amount:
+            yield oe.CommissionCharged(
+                *numbers.next(), client_id, settlement, net, base_rate, discount, amount
+            )
+
+
+def roll_back_orders(market: MarketState, numbers: Numbers, reason: str) -> Iterator[e.Entry]:
+    """Yield the reversal of a settlement, commission included."""
+    settlement = market.settlement
+    reversed_postings = tuple((account, -amount) for account, amount in market.postings)
+    for client_id, amount in tuple(market.commissions.items()):
+        yield oe.CommissionReturned(*numbers.next(), client_id, settlement, amount)
+    for bet in market.bets:
+        if bet.settlement == settlement and bet.status in (WON, LOST, VOID):
+            yield e.BetUnsettled(
+                *numbers.next(), bet.client_id, bet.bet_id, settlement, bet.payout_minor
+            )
+    yield e.MarketUnsettled(*numbers.next(), settlement, reversed_postings, reason)
+
+
+def void_orders(
+    market: MarketState, numbers: Numbers, operation: o.BetsVoided
+) -> Iterator[e.Entry] | Code:
+    """Return that trades of an interval are void, on both sides, or why there are none."""
+    orders = [one for one in market.bets if isinstance(one, Order) and one.status == ACCEPTED]
+    first, last = operation.from_ms, operation.to_ms
+    struck = [one for one in orders if any(first <= at <= last for _, _, at in one.fills)]
+    if not struck:
+        return Code.UNCHANGED
+    return _void(struck, numbers, operation)
+
+
+def _void(orders: list[Order], numbers: Numbers, operation: o.BetsVoided) -> Iterator[e.Entry]:
+    reason = operation.reason or "voided by the operator"
+    for order in orders:
+        voided = void_order(numbers, order, operation.from_ms, operation.to_ms, reason)
+        if voided is not None:
+            yield voided

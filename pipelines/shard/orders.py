@@ -1,0 +1,274 @@
+"""Stages 4 to 7 for an order on an exchange: validate, risk, match; its first answer and trades.
+
+Looks at the state and changes nothing. An order leads to its own entry, then one for each resting
+order that it is matched with, then one if what is left of it may not wait.
+"""
+
+from typing import NamedTuple
+
+from pipelines.books.exchange import ExchangeBook
+from pipelines.books.exchange_matching import NOTHING, Incoming, Plan
+from pipelines.books.exchange_money import liability_minor
+from pipelines.codes import SENTENCES, Code
+from pipelines.limits import MARKET_STAKES_MAX_MINOR
+from pipelines.messages import entries as e
+from pipelines.messages import order_entries as oe
+from pipelines.messages.requests import BetRequest
+from pipelines.shard.exposure import exceeds_limit
+from pipelines.shard.numbering import Numbers
+from pipelines.shard.order import Order
+from pipelines.shard.order_quick import surely_waits
+from pipelines.shard.state import EventState, MarketState
+
+__all__ = ["decide_due_order", "decide_order", "lapsed", "order_problem", "placed"]
+
+
+def decide_order(
+    event: EventState,
+    market: MarketState,
+    client_id: str,
+    bet: BetRequest,
+    at_ms: int,
+    code: Code | None,
+) -> list[e.Entry]:
+    """Answer a new order; `code` is what is wrong with it as a bet, if anything."""
+    if code is None:
+        if surely_waits(market, bet):
+            # The hot path: written out, as for other bets.
+            return [
+                oe.OrderPlaced(
+                    event.event_id,
+                    event.seq + 1,
+                    bet.market_id,
+                    market.seq + 1,
+                    client_id,
+                    bet.bet_id,
+                    bet.selection_id,
+                    bet.stake_minor,
+                    bet.odds_e4,
+                    bet.price_policy,
+                    0,
+                    bet.market_version,
+                    bet.side,
+                    "LIMIT",
+                    bet.persistence,
+                    "",
+                    0,
+                    "",
+                    (),
+                )
+            ]
+        code = order_problem(market, client_id, bet)
+    return placed(event, market, client_id, bet, at_ms, code, Numbers(event, market))
+
+
+def placed(
+    event: EventState,
+    market: MarketState,
+    client_id: str,
+    bet: BetRequest,
+    at_ms: int,
+    code: Code | None,
+    numbers: Numbers,
+    replaces: str = "",
+) -> list[e.Entry]:
+    """Return the first answer to an order, and what follows from it."""
+    body = (
+        client_id,
+        bet.bet_id,
+        bet.selection_id,
+        bet.stake_minor,
+        bet.odds_e4,
+        bet.price_policy,
+        bet.tolerance_e4,
+        bet.market_version,
+        bet.side,
+        bet.order_type,
+        bet.persistence,
+        bet.time_in_force,
+        bet.min_fill_minor,
+        replaces,
+    )
+    if code is not None:
+        refusal = (*numbers.next(), *body, code.value, SENTENCES[code])
+        return [oe.OrderRejected(*refusal)]
+    if market.bet_delay_ms and market.in_play:
+        pending = (*numbers.next(), *body, at_ms + market.bet_delay_ms)
+        return [oe.OrderPending(*pending)]
+    book = market.exchange
+    assert book is not None
+    lay = bet.side == "LAY"
+    found = _matched(
+        book,
+        Incoming(
+            client_id, bet.selection_id, lay, bet.odds_e4, bet.stake_minor, bet.min_fill_minor
+        ),
+        bet.order_type,
+        bool(bet.time_in_force),
+        bet.tolerance_e4,
+    )
+    plan = found.plan
+    whole = (*numbers.next(), *body, tuple(plan.fills))
+    entries: list[e.Entry] = [oe.OrderPlaced(*whole)]
+    if plan is not NOTHING or found.lapse is not None:
+        _follow(entries, numbers, found, client_id, bet.bet_id, bet.selection_id)
+    return entries
+
+
+class _Found(NamedTuple):
+    plan: Plan
+    lapse: Code | None  # why what is left of the order may not wait
+    left_minor: int
+
+
+def _matched(
+    book: ExchangeBook, incoming: Incoming, order_type: str, killing: bool, tolerance_e4: int
+) -> _Found:
+    size = incoming.size_minor
+    if order_type != "LIMIT":
+        return _Found(NOTHING, None, size)
+    if tolerance_e4:
+        best = book.best_e4(incoming.selection_id, incoming.lay)
+        gain = incoming.limit_e4 - best if incoming.lay else best - incoming.limit_e4
+        if best and gain > tolerance_e4:
+            return _Found(NOTHING, Code.BET_LAPSED_PRICE_IMPROVEMENT_TOO_LARGE, size)
+    plan = book.plan(incoming, killing)
+    if plan is not NOTHING:
+        size -= sum([filled for _, filled, _ in plan.fills])
+    if not size:
+        return _Found(plan, None, 0)
+    if plan.stopped:
+        return _Found(plan, Code.INVALID_BACK_LAY_COMBINATION, size)
+    return _Found(plan, Code.FILL_OR_KILL if killing else None, size)
+
+
+def _follow(
+    entries: list[e.Entry],
+    numbers: Numbers,
+    found: _Found,
+    client_id: str,
+    bet_id: str,
+    selection_id: int,
+) -> None:
+    """Add what follows from an order for others, and for what is left of it."""
+    used: dict[int, int] = {}  # an order may be part of several virtual trades
+    event_id, event_seq, market_id, market_seq = numbers.ahead(len(found.plan.matches))
+    for order, size in found.plan.matches:
+        event_seq += 1
+        market_seq += 1
+        number = order.number
+        used[number] = taken = used.get(number, 0) + size
+        entries.append(
+            oe.BetMatched(
+                event_id,
+                event_seq,
+                market_id,
+                market_seq,
+                order.client_id,
+                order.bet_id,
+                order.asked_odds_e4,
+                size,
+                order.remaining_minor - taken,
+                "order" if order.selection_id == selection_id else "virtual",
+            )
+        )
+    code = Code.INVALID_BACK_LAY_COMBINATION
+    for order in found.plan.lapsing:
+        who = (order.client_id, order.bet_id)
+        entries.append(lapsed(numbers, who, order.remaining_minor, code))
+    if found.lapse is not None:
+        entries.append(lapsed(numbers, (client_id, bet_id), found.left_minor, found.lapse))
+
+
+def lapsed(
+    numbers: Numbers, who: tuple[str, str], size_minor: int, code: Code, why: str = ""
+) -> oe.OrderLapsed:
+    """Return that so much of an order is out of the market."""
+    return oe.OrderLapsed(*numbers.next(), *who, size_minor, code.value, why or SENTENCES[code])
+
+
+def decide_due_order(
+    event: EventState, market: MarketState, order: Order, code: Code | None
+) -> list[e.Entry]:
+    """Place an order whose bet delay is over, if it is still good; `code` says why it is not."""
+    numbers = Numbers(event, market)
+    book = market.exchange
+    assert book is not None
+    if code is None:
+        if order.order_type != "LIMIT" and book.reconciled:
+            code = Code.MARKET_NOT_OPEN_FOR_BSP_BETTING
+        elif _too_much(market, order.lay, order.stake_minor, order.asked_odds_e4):
+            code = Code.ABOVE_MAX_BET_AMOUNT
+        elif market.definition.loss_limit_minor and exceeds_limit(
+            market, order.client_id, _as_asked(event, order)
+        ):
+            code = Code.LOSS_LIMIT_EXCEEDED
+    who = (order.client_id, order.bet_id)
+    if code is not None:
+        return [e.BetDeclined(*numbers.next(), *who, code.value, SENTENCES[code])]
+    incoming = Incoming(
+        order.client_id,
+        order.selection_id,
+        order.lay,
+        order.asked_odds_e4,
+        order.stake_minor,
+        order.min_fill_minor,
+    )
+    killing = bool(order.time_in_force)
+    found = _matched(book, incoming, order.order_type, killing, order.tolerance_e4)
+    entries: list[e.Entry] = [
+        oe.OrderConfirmed(*numbers.next(), *who, tuple(found.plan.fills)),
+    ]
+    _follow(entries, numbers, found, *who, order.selection_id)
+    return entries
+
+
+def _as_asked(event: EventState, order: Order) -> BetRequest:
+    return BetRequest(
+        order.bet_id,
+        event.event_id,
+        order.market_id,
+        order.selection_id,
+        order.stake_minor,
+        order.asked_odds_e4,
+        side="LAY" if order.lay else "BACK",
+        order_type=order.order_type,
+    )
+
+
+def order_problem(
+    market: MarketState, client_id: str, bet: BetRequest, replaced: Order | None = None
+) -> Code | None:
+    """Stages 4 and 5 for what only orders have: odds, kind, persistence, fill or kill, limits."""
+    book = market.exchange
+    assert book is not None
+    limit = bet.order_type == "LIMIT"
+    if bet.order_type != "MARKET_ON_CLOSE" and bet.odds_e4 not in book.ladder.valid:
+        return Code.INVALID_ODDS
+    bsp = market.definition.bsp_market and not book.reconciled and not market.in_play
+    if not limit and not bsp:
+        return Code.MARKET_NOT_OPEN_FOR_BSP_BETTING
+    if bet.persistence != "LAPSE" and (
+        not limit or (bet.persistence == "MARKET_ON_CLOSE" and not bsp)
+    ):
+        return Code.INVALID_PERSISTENCE_TYPE
+    if bet.time_in_force:
+        if not limit or bet.persistence != "LAPSE":
+            return Code.TIME_IN_FORCE_CONFLICT
+        if bet.min_fill_minor > bet.stake_minor:
+            return Code.INVALID_MIN_FILL_SIZE
+    elif bet.min_fill_minor:
+        return Code.UNEXPECTED_MIN_FILL_SIZE
+    lay = bet.side == "LAY"
+    if lay and _too_much(market, limit, bet.stake_minor, bet.odds_e4):
+        return Code.ABOVE_MAX_BET_AMOUNT
+    if market.definition.loss_limit_minor and exceeds_limit(market, client_id, bet, replaced):
+        return Code.LOSS_LIMIT_EXCEEDED
+    return None
+
+
+def _too_much(market: MarketState, by_liability: bool, stake_minor: int, odds_e4: int) -> bool:
+    at_risk = stake_minor
+    if by_liability:
+        at_risk = max(stake_minor, liability_minor(stake_minor, odds_e4))
+    return market.escrow_minor + at_risk > MARKET_STAKES_MAX_MINOR

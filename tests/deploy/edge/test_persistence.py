@@ -1,0 +1,61 @@
+"""What a namespace says to keep is there after a restart; the rest is not."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+
+from deploy.edge.keys import EdgeKeys
+from deploy.edge.wire import Action, Flag
+from tests.deploy.edge.peer import peer
+from tests.edge_process import running_edge
+
+
+def test_history_changes_and_figures_survive(
+    free_ports: Callable[[int], list[int]], tmp_path: Path
+) -> None:
+    keys_file = tmp_path / "keys.json"
+    keys = EdgeKeys.load_or_create(keys_file, lambda n: "abcdefgh" * (n // 4))
+    rules = {"namespaces": [{"id": "kept", "persisted": True, "mutableMessages": True}]}
+    keys_file.write_text(json.dumps(json.loads(keys_file.read_text()) | rules))
+    (port,) = free_ports(1)
+    name, _, secret = keys.backend_key.partition(":")
+    options = ("--data", str(tmp_path / "edge.db"))
+    with (
+        running_edge(port, tmp_path, *options) as edge,
+        httpx.Client(base_url=edge.url, auth=(name, secret)) as client,
+    ):
+        serials = [
+            client.post(
+                "/channels/kept:a/messages", json={"name": str(n), "data": b.decode()}
+            ).json()["serials"][0]
+            for n, b in enumerate((b"x", b"y", b"z"))
+        ]
+        client.post("/channels/lost/messages", json={"name": "gone"})
+        path = f"/channels/kept:a/messages/{serials[0]}"
+        client.patch(path, json={"action": 1, "data": "changed"}).raise_for_status()
+        client.post(f"{path}/annotations", json=[{"type": "seen:total.v1"}]).raise_for_status()
+        client.post("/channels/kept:b/messages", json={"name": "p"})
+        with peer(edge) as one:
+            one.send(Action.ATTACH, channel="kept:b")
+            place = one.hear(Action.ATTACHED)["channelSerial"]
+        client.post("/channels/kept:b/messages", json={"name": "q"})
+    with (
+        running_edge(port, tmp_path, *options) as edge,
+        httpx.Client(base_url=edge.url, auth=(name, secret)) as client,
+    ):
+        with peer(edge) as one:
+            one.send(Action.ATTACH, channel="kept:b", channelSerial=place)
+            assert one.hear(Action.ATTACHED)["flags"] & Flag.RESUMED
+            assert one.hear(Action.MESSAGE)["messages"][0]["name"] == "q"
+        client.post("/channels/kept:a/messages", json={"name": "3"})
+        found = client.get("/channels/kept:a/messages", params={"direction": "forwards"}).json()
+        assert [one["name"] for one in found] == ["0", "1", "2", "3"]
+        assert found[0]["data"] == "changed"
+        assert found[0]["annotations"]["summary"]["seen:total.v1"] == {"total": 1}
+        assert len(client.get(f"{path}/versions").json()) == 2
+        assert client.get("/channels/lost/messages").json() == []
+        figures = client.get("/stats", params={"unit": "day"}).json()
+        counted = sum(f["entries"]["messages.inbound.rest.messages.count"] for f in figures)
+        assert counted >= 7

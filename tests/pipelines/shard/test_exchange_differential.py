@@ -1,0 +1,323 @@
+"""Random orders through the engine, compared step by step with a slow, obvious model.
+
+OVERROUND_DIFFERENTIAL_SEQUENCES says how many sequences; each is reproduced by its number.
+"""
+
+import os
+import random
+from fractions import Fraction
+from typing import Any
+
+import pytest
+
+from pipelines.books.ladder import CLASSIC
+from pipelines.messages import entries as e
+from pipelines.messages import order_entries as oe
+from tests.oracles.exchange import ExchangeModel, ModelOrder
+from tests.pipelines.shard.desk import EVENT, MARKET
+from tests.pipelines.shard.exchange_desk import ExchangeDesk, exchange_market
+
+SEQUENCES = int(os.environ.get("OVERROUND_DIFFERENTIAL_SEQUENCES", "2000"))
+PARTS = 8
+STEPS_MAX = 40
+BETTORS = ("ann", "bob", "cem", "dan")
+LADDER = tuple(Fraction(price, 10_000) for price in CLASSIC)
+
+
+class Sequence:
+    """One market's random life."""
+
+    def __init__(self, number: int, desk: ExchangeDesk | None = None) -> None:
+        self.number = number
+        self.chance = chance = random.Random(number)
+        count = chance.choice([1, 2, 2, 3, 3, 5])
+        self.crossing = count > 1 and chance.random() < 0.5
+        self.bsp = chance.random() < 0.5
+        rule = chance.choice(["CANCEL_RESTING", "CANCEL_INCOMING", "ALLOW"])
+        places = 1 if self.crossing else chance.choice([1, 1, min(2, count)])
+        self.rate = chance.choice([0, 200, 500, 700])
+        selections = list(range(1, count + 1))
+        middle = chance.randrange(8, 300)
+        self.prices = CLASSIC[middle - 4 : middle + 5]
+        if self.crossing:  # around fair prices, so that virtual trades happen
+            fair = count * 10_000
+            self.prices = sorted(CLASSIC, key=lambda p: abs(p - fair))[:9]
+        self.model = ExchangeModel(selections, places, rule, self.crossing, LADDER)
+        self.desk = desk or ExchangeDesk()
+        self.desk.open(
+            exchange_market(
+                count,
+                self_match=rule,
+                cross_matching=self.crossing,
+                bsp_market=self.bsp,
+                number_of_winners=places,
+                market_base_rate_e4=self.rate,
+                depth=0,
+            )
+        )
+        self.in_play = False
+        self.orders: dict[str, ModelOrder] = {}
+        self.seen: set[str] = set()
+
+    def run(self) -> None:
+        steps = [self.place] * 12 + [self.cancel] * 2 + [self.replace, self.update, self.suspend]
+        for _ in range(self.chance.randrange(5, STEPS_MAX)):
+            self.chance.choice(steps)()
+            self.compare()
+        if self.chance.random() < 0.6:
+            self.turn_in_play()
+            for _ in range(5):
+                self.place()
+                self.compare()
+        self.result()
+
+    def place(self) -> None:
+        chance = self.chance
+        identity = f"o{len(self.orders)}"
+        kind = "LIMIT"
+        if self.bsp and not self.in_play and chance.random() < 0.2:
+            kind = chance.choice(["LIMIT_ON_CLOSE", "MARKET_ON_CLOSE"])
+        killing = kind == "LIMIT" and chance.random() < 0.15
+        size = chance.choice([chance.randrange(1, 60), chance.randrange(100, 3_000), 200, 1_000])
+        persistence = "LAPSE"
+        if kind == "LIMIT" and not killing:
+            open_sp = self.bsp and not self.in_play
+            kinds = ["LAPSE", "PERSIST"] + ["MARKET_ON_CLOSE"] * open_sp
+            persistence = chance.choice(kinds)
+        odds = chance.choice(self.prices) if kind != "MARKET_ON_CLOSE" else 0
+        order = ModelOrder(
+            chance.choice(BETTORS),
+            identity,
+            chance.choice(list(self.model.selections)),
+            chance.random() < 0.5,
+            size,
+            Fraction(odds, 10_000),
+            kind,
+            persistence,
+            killing,
+            chance.choice([0, 1, size // 2]) if killing else 0,
+        )
+        entries = self.desk.order(
+            identity,
+            "LAY" if order.lay else "BACK",
+            odds,
+            size,
+            order.who,
+            selection=order.selection,
+            order_type=kind,
+            persistence=persistence,
+            time_in_force="FILL_OR_KILL" if killing else "",
+            min_fill_minor=order.least,
+        )
+        self.orders[identity] = order
+        self.expect(entries[1:], entries[0], self.model.place(order))
+        self.seen.add(kind)
+
+    def expect(self, others: list[e.Entry], own: e.Entry, told: dict[str, Any]) -> None:
+        assert isinstance(own, oe.OrderPlaced), f"sequence {self.number}: {own}"
+        assert merged([(o, s, v) for o, s, v in own.fills]) == merged(
+            [(int(o * 10_000), s, v) for o, s, v in told["fills"]]
+        ), f"sequence {self.number}"
+        found = [(x.client_id, x.bet_id, x.odds_e4, x.size_minor) for x in others
+                 if isinstance(x, oe.BetMatched)]  # fmt: skip
+        expected = [(w, i, int(o * 10_000), s) for w, i, o, s in told["matched"]]
+        assert found == expected, f"sequence {self.number}"
+        lapsed = [(x.client_id, x.bet_id, x.size_minor) for x in others
+                  if isinstance(x, oe.OrderLapsed)]  # fmt: skip
+        assert sorted(lapsed) == sorted(told["lapsed"]), f"sequence {self.number}"
+        self.seen |= {"virtual" for fill in own.fills if fill[2]}
+        self.seen |= {"fill" for fill in own.fills if not fill[2]}
+        self.seen |= {"lapse" for _ in lapsed}
+        if own.time_in_force and own.fills:
+            self.seen.add("filled or killed")
+
+    def some(self) -> ModelOrder | None:
+        return self.chance.choice(list(self.orders.values())) if self.orders else None
+
+    def cancel(self) -> None:
+        order = self.some()
+        if order is None:
+            return
+        cut = self.chance.choice([0, 0, 1, order.left // 2])
+        more = {"size_reduction_minor": cut} if cut else {}
+        (entry,) = self.desk.change("cancel", order.id, order.who, **more)
+        if not order.left or cut > order.left:
+            assert isinstance(entry, e.CancelRejected)
+            return
+        assert isinstance(entry, oe.OrderCancelled)
+        order.gone += cut or order.left
+        order.left -= cut or order.left
+        assert entry.remaining_minor == order.left
+        self.seen.add("cancel")
+
+    def replace(self) -> None:
+        order = self.some()
+        if order is None or order.killing:
+            return
+        odds = self.chance.choice(self.prices)
+        identity = f"o{len(self.orders)}"
+        entries = self.desk.change(
+            "replace", order.id, order.who, new_bet_id=identity, odds_e4=odds
+        )
+        if not order.left or order.kind != "LIMIT" or order.odds == Fraction(odds, 10_000):
+            assert isinstance(entries[0], oe.ChangeRejected)
+            return
+        anew = ModelOrder(
+            order.who, identity, order.selection, order.lay, order.left, Fraction(odds, 10_000),
+            "LIMIT", order.persistence,
+        )  # fmt: skip
+        order.gone += order.left
+        order.left = 0
+        self.orders[identity] = anew
+        self.expect(entries[2:], entries[1], self.model.place(anew))
+        self.seen.add("replace")
+
+    def update(self) -> None:
+        order = self.some()
+        if order is None:
+            return
+        wish = self.chance.choice(["LAPSE", "PERSIST"])
+        (entry,) = self.desk.change("update", order.id, order.who, persistence=wish)
+        if isinstance(entry, oe.OrderUpdated):
+            assert order.left
+            assert order.persistence != wish
+            order.persistence = wish
+        else:
+            same = order.persistence == wish or order.kind != "LIMIT" or not order.left
+            assert same, f"sequence {self.number}"
+
+    def suspend(self) -> None:
+        if self.chance.random() < 0.5:
+            return
+        self.desk.operate_market("market_status", status="SUSPENDED")
+        for order in self.model.orders:
+            if order.left and order.kind == "LIMIT" and order.persistence == "LAPSE":
+                order.gone += order.left
+                order.left = 0
+        self.desk.operate_market("market_status", status="OPEN")
+        self.seen.add("suspend")
+
+    def turn_in_play(self) -> None:
+        entries = self.desk.operate_market("market_status", in_play=True)
+        if self.bsp:
+            self.reconcile(entries)
+        for order in self.model.orders:
+            if order.left and order.kind == "LIMIT" and order.persistence != "PERSIST":
+                order.gone += order.left
+                order.left = 0
+        self.in_play = True
+        self.compare()
+
+    def reconcile(self, entries: list[e.Entry]) -> None:
+        prices = {s: self.model.starting_price(s) for s in self.model.selections}
+        set_prices = next(x for x in entries if isinstance(x, oe.StartingPricesSet))
+        shown = {s: Fraction(price, 10_000) for s, price in set_prices.prices}
+        assert shown == prices, f"sequence {self.number}"
+        found = [(x.client_id, x.bet_id, x.odds_e4, x.size_minor) for x in entries
+                 if isinstance(x, oe.BetMatched)]  # fmt: skip
+        expected = [(w, i, int(o * 10_000), s) for w, i, o, s in self.model.reconcile(prices)]
+        assert found == expected, f"sequence {self.number}"
+        if found:
+            self.seen.add("sp")
+        for order in self.model.orders:
+            if order.left and order.kind != "LIMIT":
+                order.gone += order.left
+                order.left = 0
+
+    def result(self) -> None:
+        chance = self.chance
+        entries = self.desk.operate_market("market_status", status="CLOSED")
+        if self.bsp and not self.in_play:
+            self.reconcile(entries)
+        for order in self.model.orders:
+            order.gone += order.left
+            order.left = 0
+        discount = chance.choice([0, 2_500])
+        if discount:
+            self.desk.operate_market("discounts", discounts=[["ann", discount]])
+        hashes = []
+        for _ in range(2):
+            count = chance.randrange(1, len(self.model.selections) + 1)
+            winners = chance.sample(list(self.model.selections), count)
+            hashes.append(self.settle(winners, discount))
+            self.desk.check()
+            self.desk.operate_market("result_rolled_back")
+            self.desk.check()
+        self.seen |= {"settled"}
+
+    def settle(self, winners: list[int], discount: int) -> None:
+        entries = self.desk.operate_market("result", winners=winners)
+        payouts, commissions = self.model.settle(
+            winners, Fraction(self.rate, 10_000), {"ann": Fraction(discount, 10_000)}
+        )
+        paid = {x.bet_id: x.payout_minor for x in entries if isinstance(x, e.BetSettled)}
+        assert paid == payouts, f"sequence {self.number}"
+        charged = {x.client_id: x.commission_minor for x in entries
+                   if isinstance(x, oe.CommissionCharged)}  # fmt: skip
+        assert charged == commissions, f"sequence {self.number}"
+        closed = entries[-1]
+        assert isinstance(closed, e.MarketSettled)
+        assert dict(closed.postings).get("house:rounding", 0) >= 0, "rounding is the house's"
+        self.seen |= {"commission" for _ in charged}
+        self.seen |= {"dead heat"} if len(winners) > self.model.places else set()
+
+    def compare(self) -> None:
+        """The image says what the model says."""
+        image = self.desk.images[EVENT, MARKET]
+        for shown in image.selections:
+            s = shown.selection_id
+            assert shown.exchange is not None
+            for lay, found in ((True, shown.exchange.to_back), (False, shown.exchange.to_lay)):
+                expected = [(int(o * 10_000), size) for o, size in self.model.depth(s, lay)]
+                assert list(found) == expected, f"sequence {self.number}"
+            traded = {int(o * 10_000): size for o, size in self.model.traded[s].items()}
+            assert dict(shown.exchange.traded) == traded, f"sequence {self.number}"
+            if self.crossing:
+                for lay, price in (
+                    (False, shown.exchange.back_virtual_e4),
+                    (True, shown.exchange.lay_virtual_e4),
+                ):
+                    virtual = self.model.virtual_price(s, lay, set())
+                    assert price == int((virtual or 0) * 10_000), f"sequence {self.number}"
+        for identity, order in self.orders.items():
+            state = self.desk.of(identity, order.who)
+            found = (state.remaining_minor, state.matched_minor, state.size_minor)
+            assert found == (order.left, order.taken, order.matched), f"sequence {self.number}"
+            assert state.staked_minor == order.held, f"sequence {self.number}"
+        if self.bsp and not self.in_play and self.chance.random() < 0.2:
+            for shown in image.selections:
+                assert shown.exchange is not None
+                near = self.model.starting_price(shown.selection_id)
+                far = self.model.starting_price(shown.selection_id, False)
+                assert (shown.exchange.sp_near_e4, shown.exchange.sp_far_e4) == (
+                    int(near * 10_000),
+                    int(far * 10_000),
+                ), f"sequence {self.number}"
+
+
+def merged(fills: list[tuple[int, int, bool]]) -> list[tuple[int, int, bool]]:
+    """Neighbours at the same price are one: the model takes order by order."""
+    found: list[tuple[int, int, bool]] = []
+    for odds, size, virtual in fills:
+        if found and (found[-1][0], found[-1][2]) == (odds, virtual):
+            found[-1] = (odds, found[-1][1] + size, virtual)
+        else:
+            found.append((odds, size, virtual))
+    return found
+
+
+EXPECTED_OF_ALL = {
+    "fill", "virtual", "lapse", "cancel", "replace", "suspend", "sp", "settled", "commission",
+    "dead heat", "LIMIT", "LIMIT_ON_CLOSE", "MARKET_ON_CLOSE", "filled or killed",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_the_exchange_answers_as_the_model_does(part: int) -> None:
+    seen: set[str] = set()
+    for number in range(part, SEQUENCES, PARTS):
+        sequence = Sequence(number)
+        sequence.run()
+        seen |= sequence.seen
+    if SEQUENCES >= 2_000:
+        assert seen >= EXPECTED_OF_ALL, EXPECTED_OF_ALL - seen
