@@ -58,6 +58,11 @@ SEEDS ?= 1-1000
 sim: setup ## Run the whole engine with seeded faults on simulated time
 	SEEDS=$(SEEDS) $(BIN)/python -m pytest tests/sim -q $(ARGS)
 
+.PHONY: bench-edge
+bench-edge: setup ## Measure the edge: fan-out to many connections, deltas
+	$(BIN)/python -m tests.bench.edge_fanout $(ARGS)
+	$(BIN)/python -m tests.bench.edge_delta
+
 .PHONY: chaos
 chaos: setup ## Kill and freeze every part of a running system; the audit must hold after each
 	CHAOS=all $(BIN)/python -m pytest tests/chaos -q -s $(ARGS)

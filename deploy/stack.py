@@ -159,6 +159,8 @@ class Stack:
             settings.kafka_bootstrap_servers,
             "--history-seconds",
             "3600",
+            "--data",
+            str(self.data_dir / "edge.db"),
         ]
         edge = Child("edge", command, log_file)
         self._held.callback(edge.stop)

@@ -22,6 +22,7 @@ class RunningEdge:
 
     port: int
     key: str
+    pid: int = 0
 
     @property
     def url(self) -> str:
@@ -43,7 +44,7 @@ def running_edge(port: int, folder: Path, *options: str) -> Iterator[RunningEdge
         )
     try:
         _wait_for(port, process, folder / "log")
-        yield RunningEdge(port, keys.backend_key)
+        yield RunningEdge(port, keys.backend_key, process.pid)
     finally:
         process.terminate()
         try:

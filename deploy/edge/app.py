@@ -83,6 +83,13 @@ class App:
                 self.on_lifecycle("channel.opened", name)
         return found
 
+    def known_channel(self, name: str) -> Channel | None:
+        """Return a channel that is in use or kept from a former life; None for any other."""
+        found = self.channels.get(name)
+        if found is not None or self.store is None or not self.namespace_of(name).persisted:
+            return found
+        return self.channel(name) if self.store.has(self.id, name) else None
+
     def _sent(self, _frames: int, count: int, size: int) -> None:
         self.stats.outbound("messages", count, size)
 
@@ -100,6 +107,9 @@ class App:
 
 class Store(Port):
     """Where persisted channels outlive the process."""
+
+    def has(self, app_id: str, name: str) -> bool:
+        """Return whether anything is kept of a channel."""
 
     def revive(self, app_id: str, channel: Channel) -> None:
         """Fill a new channel with what is kept of it, and keep what it gets from now on."""

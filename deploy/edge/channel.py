@@ -265,6 +265,10 @@ class Channel:
         frame = self.frame_of(messages, serial, base, messages[0].connection_id, at_ms)
         size = sum(map(size_of, messages)) + FRAME_BYTES * len(messages)
         self._append(Entry(serial, at_ms, tuple(messages), frame, size))
+        # A publisher that lost its answer with the former life sends again: that is one message.
+        message_id = (messages[0].id or "") if len(messages) == 1 else base
+        serials = tuple(str(message.serial) for message in messages)
+        self._recent.remember(Published(message_id, serial, serials, is_id_given=True), at_ms)
 
     def resume(self, serial: str) -> list[Entry] | None:
         """Return what follows a serial that a client holds; None where that cannot be told."""

@@ -53,7 +53,8 @@ def edge_command(
         str, typer.Option(help="Ably's limits of a package: free, production; or none.")
     ] = "none",
     data: Annotated[
-        Path | None, typer.Option(help="SQLite file for the history of persisted namespaces.")
+        Path | None,
+        typer.Option(help="SQLite file: history of outbound:* and of persisted namespaces."),
     ] = None,
 ) -> None:
     """Serve Ably's protocol on this machine: for development, tests and closed networks.
@@ -69,7 +70,7 @@ def edge_command(
     keys = EdgeKeys.load_or_create(keys_file, secrets.token_urlsafe)
     retention_ms = history_seconds * 1000
     namespaces = (
-        Namespace("outbound", retention_ms),
+        Namespace("outbound", retention_ms, persisted=data is not None),
         Namespace("inbound", retention_ms),
         *(Namespace.of(one) for one in keys.namespaces),
     )

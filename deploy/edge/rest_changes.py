@@ -33,7 +33,7 @@ def _found(request: Request, operation: str) -> tuple[Authority, Channel | None,
     authority = authority_of(request)
     name = request.path_params["channel"]
     authority.require(operation, name)
-    channel = authority.app.channels.get(name)
+    channel = authority.app.known_channel(name)
     return authority, channel, message_of(channel, request.path_params["serial"])
 
 

@@ -108,7 +108,7 @@ async def _history(request: Request) -> Response:
     until = request.query_params.get("from_serial") or request.query_params.get("fromSerial") or ""
     cursor = request.query_params.get("cursor", "")
     limit = page_limit(request)
-    channel = authority.app.channels.get(name)
+    channel = authority.app.known_channel(name)
     found: list[Message] = []
     more = False
     for message in channel.history.messages(forwards) if channel is not None else ():

@@ -1,7 +1,7 @@
 """SQLite under persisted channels: what a namespace says to keep is there after a restart.
 
-Writes are gathered for a moment and committed together, so a crash may lose the last few
-hundredths of a second; an orderly end loses nothing.
+Writes of one round of the event loop are committed together at its end, before their answers
+leave: what was acknowledged survives a kill of the process (not of the machine).
 """
 
 import asyncio
@@ -21,7 +21,6 @@ __all__ = ["SqliteStore"]
 
 logger = logging.getLogger(__name__)
 
-COMMIT_S: Final = 0.05
 MESSAGES, VERSION, ANNOTATION = 0, 1, 2
 TABLES: Final = """
 CREATE TABLE IF NOT EXISTS channel (
@@ -61,7 +60,14 @@ class SqliteStore:
             self._database.execute("DELETE FROM minute WHERE app != ?", (app_id,))
         self._loop = loop
         self._waiting: list[Row] = []
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
+
+    def has(self, app_id: str, name: str) -> bool:
+        """Return whether anything is kept of a channel."""
+        found = self._database.execute(
+            "SELECT 1 FROM channel WHERE app = ? AND name = ?", (app_id, name)
+        )
+        return found.fetchone() is not None
 
     def revive(self, app_id: str, channel: Channel) -> None:
         """Fill a new channel with what is kept of it, and keep what it gets from now on."""
@@ -103,10 +109,10 @@ class SqliteStore:
                 channel.versions.put([original, *changed])
 
     def keep(self, row: Row) -> None:
-        """Write one row, soon."""
+        """Write one row at the end of this round of the event loop."""
         self._waiting.append(row)
         if self._timer is None:
-            self._timer = self._loop.call_later(COMMIT_S, self._commit)
+            self._timer = self._loop.call_soon(self._commit)
 
     def _commit(self) -> None:
         if self._timer is not None:

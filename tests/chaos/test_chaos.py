@@ -100,10 +100,10 @@ class Fault:
 
 FAULTS = [
     Fault("kill -9 of a shard", kill_shard, is_short=True),
-    Fault("kill -9 of the publisher", kill_publisher, is_short=True),
+    Fault("kill -9 of the publisher", kill_publisher),
     Fault("kill -9 of the notifier", kill_notifier),
     Fault("kill -9 of all shards", kill_all_shards),
-    Fault("kill -9 of the edge", kill_edge),
+    Fault("kill -9 of the edge", kill_edge, is_short=True),
     Fault("kill -9 of the broker", kill_broker),
     Fault("a shard frozen for longer than a transaction may last", freeze_shard),
 ]

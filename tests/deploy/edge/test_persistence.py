@@ -1,6 +1,8 @@
 """What a namespace says to keep is there after a restart; the rest is not."""
 
 import json
+import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -59,3 +61,31 @@ def test_history_changes_and_figures_survive(
         figures = client.get("/stats", params={"unit": "day"}).json()
         counted = sum(f["entries"]["messages.inbound.rest.messages.count"] for f in figures)
         assert counted >= 7
+
+
+def test_what_was_acknowledged_survives_a_kill_and_is_not_doubled(
+    free_ports: Callable[[int], list[int]], tmp_path: Path
+) -> None:
+    (port,) = free_ports(1)
+    options = ("--data", str(tmp_path / "edge.db"))
+    path = "/channels/outbound:odds:e1/messages"
+    with running_edge(port, tmp_path, *options) as edge:
+        name, _, secret = edge.key.partition(":")
+        with httpx.Client(base_url=edge.url, auth=(name, secret)) as client:
+            for number in range(50):
+                message = {"id": f"e1:{number}", "name": "odds", "data": str(number)}
+                client.post(path, json=message).raise_for_status()
+        os.kill(edge.pid, signal.SIGKILL)
+    with (
+        running_edge(port, tmp_path, *options) as edge,
+        httpx.Client(base_url=edge.url, auth=(name, secret)) as client,
+    ):
+        forwards = {"direction": "forwards"}
+        found = [one["data"] for one in client.get(path, params=forwards).json()]
+        assert found == [str(number) for number in range(50)]
+        # The publisher did not hear of the last one, and sends it again.
+        for number in (49, 50):
+            message = {"id": f"e1:{number}", "name": "odds", "data": str(number)}
+            client.post(path, json=message).raise_for_status()
+        found = [one["data"] for one in client.get(path, params=forwards).json()]
+        assert found == [str(number) for number in range(51)]
