@@ -3,11 +3,16 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from unittest import mock
 
 import pytest
 import ray
+
+from actors import launch
+from pipelines.settings import Settings
+
+READY_S = 120.0
 
 
 @pytest.fixture(scope="session")
@@ -38,3 +43,31 @@ def local_ray() -> Iterator[None]:
         finally:
             ray.shutdown()
             shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture
+def start_cast(
+    local_ray: None, fresh_topics: Callable[[int], str], free_ports: Callable[[int], list[int]]
+) -> Iterator[Callable[[int], Settings]]:
+    """Factory: `start_cast(partitions)` starts all actors; they are gone after the test.
+
+    The edge's address leads nowhere, which must harm no bet.
+    """
+
+    def start(partitions: int) -> Settings:
+        edge_port, metrics_port = free_ports(2)
+        settings = Settings(
+            kafka_bootstrap_servers=fresh_topics(partitions),
+            partitions=partitions,
+            ably_url=f"http://127.0.0.1:{edge_port}",
+            ably_api_key="app.key:secret",
+            metrics_port=metrics_port,
+        )
+        launch.up(settings)
+        launch.wait_ready(READY_S)
+        return settings
+
+    try:
+        yield start
+    finally:
+        launch.down()

@@ -4,7 +4,7 @@ import os
 import signal
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -23,24 +23,9 @@ WAIT_S = 90.0
 
 
 @pytest.fixture
-def running(
-    local_ray: None, fresh_topics: Callable[[int], str], free_ports: Callable[[int], list[int]]
-) -> Iterator[Settings]:
-    """The cast on two partitions; the edge's address leads nowhere, which must harm no bet."""
-    edge_port, metrics_port = free_ports(2)
-    settings = Settings(
-        kafka_bootstrap_servers=fresh_topics(2),
-        partitions=2,
-        ably_url=f"http://127.0.0.1:{edge_port}",
-        ably_api_key="app.key:secret",
-        metrics_port=metrics_port,
-    )
-    try:
-        launch.up(settings)
-        launch.wait_ready(WAIT_S)
-        yield settings
-    finally:
-        launch.down()
+def running(start_cast: Callable[[int], Settings]) -> Settings:
+    """The cast on two partitions."""
+    return start_cast(2)
 
 
 def health_of(name: str) -> dict[str, Any]:

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from actors import launch
 from pipelines.settings import Settings
 
 pytestmark = [pytest.mark.ray, pytest.mark.prometheus, pytest.mark.slow]
@@ -21,24 +20,9 @@ WAIT_S = 60.0
 
 
 @pytest.fixture
-def target(
-    local_ray: None, fresh_topics: Callable[[int], str], free_ports: Callable[[int], list[int]]
-) -> Iterator[str]:
+def target(start_cast: Callable[[int], Settings]) -> str:
     """Address of the scrape target of a running cast."""
-    edge_port, metrics_port = free_ports(2)
-    settings = Settings(
-        kafka_bootstrap_servers=fresh_topics(2),
-        partitions=2,
-        ably_url=f"http://127.0.0.1:{edge_port}",
-        ably_api_key="app.key:secret",
-        metrics_port=metrics_port,
-    )
-    try:
-        launch.up(settings)
-        launch.wait_ready(WAIT_S)
-        yield f"127.0.0.1:{metrics_port}"
-    finally:
-        launch.down()
+    return f"127.0.0.1:{start_cast(2).metrics_port}"
 
 
 @pytest.fixture
