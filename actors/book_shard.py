@@ -9,7 +9,7 @@ from pipelines.kafka.shard_log import KafkaShardLog
 from pipelines.metrics import ShardMetrics
 from pipelines.settings import Settings
 from pipelines.shard_loop import SettledRow, ShardLoop
-from pipelines.topics import BETS, EVENTS
+from pipelines.topics import BETS, EVENTS, TRANSFERS
 
 __all__ = ["BookShard"]
 
@@ -34,7 +34,8 @@ class _Loop:
         status = self.loop.status()
         ends = self._log.input_ends
         lag = {}
-        for topic, read in ((BETS, status["bets_next"]), (EVENTS, status["events_next"])):
+        for topic in (BETS, EVENTS, TRANSFERS):
+            read = status[f"{topic}_next"]
             if topic in ends and isinstance(read, int):
                 lag[topic] = max(0, ends[topic] - read)
         return status | {"lag": lag}

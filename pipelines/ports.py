@@ -6,7 +6,17 @@
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
 
-__all__ = ["Clock", "Edge", "Output", "Publication", "Push", "Record", "ShardLog", "Taken"]
+__all__ = [
+    "Clock",
+    "Edge",
+    "Output",
+    "Positions",
+    "Publication",
+    "Push",
+    "Record",
+    "ShardLog",
+    "Taken",
+]
 
 
 class Record(NamedTuple):
@@ -21,8 +31,16 @@ class Record(NamedTuple):
     client_id: str = ""  # of the transport's own header; an envelope carries its own
 
 
-#: One record to write in the transaction: topic, key, value; the partition is the shard's own.
-#: A plain tuple, because a shard makes one for every bet.
+class Positions(NamedTuple):
+    """Offsets at which a shard's inputs go on."""
+
+    bets: int = 0
+    events: int = 0
+    transfers: int = 0
+
+
+#: One record to write in the transaction: topic, key, value. The partition is the shard's own, but
+#: that of `transfers` is the key's. A plain tuple, because a shard makes one for every bet.
 Output = tuple[str, bytes, bytes]
 
 
@@ -35,13 +53,13 @@ class ShardLog(Protocol):
     def journal(self) -> Iterator[bytes]:
         """Iterate over the committed journal's values from its start to its present end."""
 
-    def assign(self, bets_next: int, events_next: int) -> None:
+    def assign(self, positions: Positions) -> None:
         """Read the inputs from these offsets on."""
 
     def poll(self, records_max: int, timeout_s: float) -> list[Record]:
         """Return the next input records as they arrived; may wait `timeout_s` for the first."""
 
-    def commit(self, outputs: Sequence[Output], bets_next: int, events_next: int) -> None:
+    def commit(self, outputs: Sequence[Output], positions: Positions) -> None:
         """Write all outputs in one transaction, or nothing: FencedError, BrokerError."""
 
     def close(self) -> None:

@@ -48,7 +48,9 @@ def journal_object(record: JournalRecord) -> dict[str, Any]:
         | {"at_ms": record.at_ms, "wall_ms": record.wall_ms}
         | head
         | {_own_name(name): value for name, value in fields.items()}
-        | {"bets_next": record.bets_next, "events_next": record.events_next, "v": record.v}
+        | {"bets_next": record.bets_next, "events_next": record.events_next}
+        | ({"transfers_next": record.transfers_next} if record.transfers_next else {})
+        | {"v": record.v}
     )
 
 

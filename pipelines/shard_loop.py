@@ -19,7 +19,7 @@ from pipelines.messages import order_entries as oe
 from pipelines.ports import Clock, Record, ShardLog
 from pipelines.settings import Settings
 from pipelines.shard.clock import next_due_ms
-from pipelines.shard.engine import Drained, Engine, fold
+from pipelines.shard.engine import Drained, Engine, fold, positions_of
 from pipelines.shard.hash import state_hash
 from pipelines.shard.state import ACCEPTED, LOST, PENDING, VOID, WON, Bet, ShardState
 from pipelines.topics import BETS
@@ -104,7 +104,7 @@ class ShardLoop:
         state = fold(self.partition, self._heartbeat(self._log.journal()))
         with self._lock:
             self._state = state
-        self._log.assign(state.bets_next, state.events_next)
+        self._log.assign(positions_of(state))
         self._restored_s = self._clock.monotonic_s() - began_s
         self._open_bets = sum(
             bet.status in (PENDING, ACCEPTED)
@@ -143,7 +143,7 @@ class ShardLoop:
                     engine.tick(now)
             drained = engine.drain()
         if drained.outputs:
-            self._log.commit(drained.outputs, drained.bets_next, drained.events_next)
+            self._log.commit(drained.outputs, drained.positions)
             self._report(records, drained, began_s)
 
     def _wait_s(self) -> float:
@@ -187,6 +187,7 @@ class ShardLoop:
             "shard_seq": state.shard_seq,
             "bets_next": state.bets_next,
             "events_next": state.events_next,
+            "transfers_next": state.transfers_next,
             "events": len(state.events),
             "markets": sum(len(event.markets) for event in tuple(state.events.values())),
             "open_bets": self._open_bets,

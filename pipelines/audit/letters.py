@@ -7,8 +7,8 @@ import msgspec
 from pipelines.audit.tally import Place, Tally
 from pipelines.messages import entries as e
 from pipelines.messages.dead_letters import DeadLetter
-from pipelines.ports import Record
-from pipelines.topics import BETS, DEAD_LETTERS, EVENTS
+from pipelines.ports import Positions, Record
+from pipelines.topics import BETS, DEAD_LETTERS, EVENTS, TRANSFERS
 
 __all__ = ["Letters"]
 
@@ -43,9 +43,9 @@ class Letters:
         if not self._trimmed:
             self._tally.fail(place, f"no dead letter of record {entry.offset} of {entry.topic}")
 
-    def finish(self, bets_next: int, events_next: int) -> None:
+    def finish(self, positions: Positions) -> None:
         """The journal ends here, at these positions of the inputs; later letters are not its."""
-        reached = {BETS: bets_next, EVENTS: events_next}
+        reached = dict(zip((BETS, EVENTS, TRANSFERS), positions, strict=True))
         while (found := self._next()) is not None:
             record, letter = found
             if letter.offset < reached[letter.topic]:
@@ -65,6 +65,6 @@ class Letters:
                 place = Place(DEAD_LETTERS, record.partition, record.offset)
                 self._tally.fail(place, f"is no dead letter: {error}")
                 continue
-            if letter.topic in (BETS, EVENTS) and letter.offset >= 0:
+            if letter.topic in (BETS, EVENTS, TRANSFERS) and letter.offset >= 0:
                 return record, letter
         return None

@@ -20,7 +20,7 @@ from pipelines.audit.sequences import Sequences
 from pipelines.audit.tally import Place, Tally
 from pipelines.audit.totals import Totals
 from pipelines.messages.entries import JournalRecord
-from pipelines.ports import Record
+from pipelines.ports import Positions, Record
 from pipelines.shard.evolve import evolve
 from pipelines.shard.state import ShardState
 from pipelines.topics import JOURNAL
@@ -127,7 +127,7 @@ class _Partition:
             sources.odds_keep_from_ms,
         )
         self._letters = Letters(audit.answers, sources.letters, sources.letters_trimmed)
-        self._positions = (0, 0)
+        self._positions = Positions()
         self._folds = True
         self._last_offset = -1
         self._hashes.see(self._state, -1)
@@ -147,7 +147,9 @@ class _Partition:
         self._sequences.see(place, record.key or b"", journalled)
         self._answers.see(place, journalled)
         self._letters.see(place, journalled.entry)
-        self._positions = (journalled.bets_next, journalled.events_next)
+        self._positions = Positions(
+            journalled.bets_next, journalled.events_next, journalled.transfers_next
+        )
         self._money.see(place, journalled.entry, journalled.at_ms)
         if self._fold(place, journalled):
             self.odds.see(self._state, journalled.entry)
@@ -158,7 +160,7 @@ class _Partition:
             self.odds.committed(self._state)
         self.odds.finish(self._state)
         self._answers.finish(complete)
-        self._letters.finish(*self._positions)
+        self._letters.finish(self._positions)
         self._catch_up(sources)
         if self._folds:
             self._hashes.finish(self._state)

@@ -23,9 +23,9 @@ from confluent_kafka import (
 from pipelines.errors import BrokerError, FencedError
 from pipelines.kafka.ends import bounds_of
 from pipelines.limits import RECORD_BYTES_MAX
-from pipelines.ports import Output, Record
+from pipelines.ports import Output, Positions, Record
 from pipelines.settings import Settings
-from pipelines.topics import BETS, EVENTS, JOURNAL
+from pipelines.topics import BETS, EVENTS, JOURNAL, TRANSFERS, partition_of
 
 __all__ = ["KafkaShardLog"]
 
@@ -124,7 +124,7 @@ class KafkaShardLog:
         finally:
             consumer.close()
 
-    def assign(self, bets_next: int, events_next: int) -> None:
+    def assign(self, positions: Positions) -> None:
         self._consumer = Consumer(
             self._common
             | {
@@ -138,12 +138,11 @@ class KafkaShardLog:
                 "fetch.wait.max.ms": 50,
             }
         )
-        self._consumer.assign(
-            [
-                TopicPartition(BETS, self._partition, bets_next),
-                TopicPartition(EVENTS, self._partition, events_next),
-            ]
-        )
+        self._consumer.assign(self._offsets(positions))
+
+    def _offsets(self, positions: Positions) -> list[TopicPartition]:
+        reached = zip((BETS, EVENTS, TRANSFERS), positions, strict=True)
+        return [TopicPartition(topic, self._partition, offset) for topic, offset in reached]
 
     def poll(self, records_max: int, timeout_s: float) -> list[Record]:
         consumer = self._consumer
@@ -184,10 +183,10 @@ class KafkaShardLog:
             client_id,
         )
 
-    def commit(self, outputs: Sequence[Output], bets_next: int, events_next: int) -> None:
+    def commit(self, outputs: Sequence[Output], positions: Positions) -> None:
         for attempt in range(1, COMMIT_TRIES_MAX + 1):
             if self._try_commit(outputs):
-                self._note(bets_next, events_next)
+                self._note(positions)
                 return
             logger.warning("partition=%d transaction aborted, try %d", self._partition, attempt)
             time.sleep(0.05 * attempt)
@@ -196,11 +195,12 @@ class KafkaShardLog:
     def _try_commit(self, outputs: Sequence[Output]) -> bool:
         producer = self._producer
         assert producer is not None, "fence comes before commit"
-        partition = self._partition
+        own, partitions = self._partition, self._settings.partitions
         produce = producer.produce
         try:
             producer.begin_transaction()
             for topic, key, value in outputs:
+                partition = own if topic != TRANSFERS else partition_of(key, partitions)
                 try:
                     produce(topic, value, key, partition)
                 except BufferError:
@@ -228,25 +228,19 @@ class KafkaShardLog:
                 raise FencedError(f"partition {self._partition} has a newer owner") from failed
             raise BrokerError(f"partition {self._partition}: {failed}") from failed
 
-    def _note(self, bets_next: int, events_next: int) -> None:
+    def _note(self, positions: Positions) -> None:
         """Tell lag tools where this shard is; losing a note costs nothing."""
         now_s = time.monotonic()
         if self._consumer is None or now_s - self._noted_s < NOTE_INTERVAL_S:
             return
         self._noted_s = now_s
         self.input_ends = self._cached_ends()
-        self._consumer.commit(
-            offsets=[
-                TopicPartition(BETS, self._partition, bets_next),
-                TopicPartition(EVENTS, self._partition, events_next),
-            ],
-            asynchronous=True,
-        )
+        self._consumer.commit(offsets=self._offsets(positions), asynchronous=True)
 
     def _cached_ends(self) -> dict[str, int]:
         assert self._consumer is not None
         found = {}
-        for topic in (BETS, EVENTS):
+        for topic in (BETS, EVENTS, TRANSFERS):
             ends = self._consumer.get_watermark_offsets(
                 TopicPartition(topic, self._partition), cached=True
             )

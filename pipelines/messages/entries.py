@@ -279,7 +279,7 @@ Entry = (
 class JournalRecord(Struct, frozen=True, gc=False, array_like=True):
     """One record of the journal: an entry, its number in the shard, its time, the positions.
 
-    `at_ms` is the engine time of the event's clock; `bets_next` and `events_next` are the offsets
+    `at_ms` is the engine time of the event's clock; `bets_next` and the like are the offsets
     at which the inputs go on once this record is committed. `wall_ms` is set where an entry in
     feed time starts a wait in wall time: a feed event's market settles, to be forgotten later.
     """
@@ -291,3 +291,4 @@ class JournalRecord(Struct, frozen=True, gc=False, array_like=True):
     events_next: int
     entry: Entry
     wall_ms: int = 0
+    transfers_next: int = 0

@@ -16,7 +16,7 @@ from pipelines.messages import entries as e
 from pipelines.messages.dead_letters import DeadLetter
 from pipelines.messages.operations import Result
 from pipelines.messages.requests import BetRequest
-from pipelines.ports import Output, Record
+from pipelines.ports import Output, Positions, Record
 from pipelines.shard.bets import decide_bet, decide_due_bet
 from pipelines.shard.clock import due_timers, time_of
 from pipelines.shard.decode import (
@@ -33,7 +33,7 @@ from pipelines.shard.requests import decide_request
 from pipelines.shard.state import EventState, ShardState, Timer
 from pipelines.topics import BETS, DEAD_LETTERS, JOURNAL, ODDS
 
-__all__ = ["JOURNAL_VERSION", "Drained", "Engine", "fold"]
+__all__ = ["JOURNAL_VERSION", "Drained", "Engine", "fold", "positions_of"]
 
 JOURNAL_VERSION = 1
 
@@ -43,14 +43,18 @@ _decode_journal = msgspec.msgpack.Decoder(e.JournalRecord).decode
 _encode = msgspec.msgpack.Encoder().encode
 
 
+def positions_of(state: ShardState) -> Positions:
+    """Return where the inputs of a state go on."""
+    return Positions(state.bets_next, state.events_next, state.transfers_next)
+
+
 class Drained(NamedTuple):
     """What a transaction writes: its records, and how many of each kind."""
 
     outputs: list[Output]  # topic, key, value
     journal_records: list[e.JournalRecord]
     images: int
-    bets_next: int
-    events_next: int
+    positions: Positions
 
 
 def fold(partition: int, values: Iterable[bytes]) -> ShardState:
@@ -76,6 +80,7 @@ class Engine:
         self._dirty: dict[tuple[str, str], None] = {}
         self._bets_next = state.bets_next
         self._events_next = state.events_next
+        self._transfers_next = state.transfers_next
         self._keys: dict[bytes, str] = {}  # a cache, bounded
 
     def process(self, record: Record) -> None:
@@ -125,7 +130,8 @@ class Engine:
                 outputs.append((ODDS, event_id.encode(), _encode(image)))
                 images += 1
         outputs += [(DEAD_LETTERS, key, _encode(letter)) for key, letter in dead]
-        return Drained(outputs, records, images, self._bets_next, self._events_next)
+        positions = Positions(self._bets_next, self._events_next, self._transfers_next)
+        return Drained(outputs, records, images, positions)
 
     def _plain_bet(self, record: Record, key: str, request: BetRequest) -> None:
         """Decide the common case, with as few calls as can be."""
@@ -282,6 +288,7 @@ class Engine:
             self._events_next,
             entry,
             wall_ms,
+            self._transfers_next,
         )
         evolve(state, record)
         self._records.append(record)

@@ -41,6 +41,7 @@ def evolve(shard: ShardState, record: e.JournalRecord) -> None:
     shard.shard_seq = shard_seq
     shard.bets_next = record.bets_next
     shard.events_next = record.events_next
+    shard.transfers_next = record.transfers_next
     entry = record.entry
     at_ms = record.at_ms
     kind = type(entry)

@@ -28,6 +28,7 @@ def _parts(shard: ShardState) -> Iterator[bytes]:
             shard.now_ms,
             shard.bets_next,
             shard.events_next,
+            shard.transfers_next,
             list(shard.timers),
             list(shard.retired),
             [(key, bet) for key, bet in shard.orphans.items()],

@@ -125,6 +125,7 @@ class ShardState(Struct):
     now_ms: int = 0  # of the wall clock
     bets_next: int = 0
     events_next: int = 0
+    transfers_next: int = 0
     events: dict[str, EventState] = {}
     orphans: dict[tuple[str, str, str], Bet] = {}
     retired: dict[str, None] = {}

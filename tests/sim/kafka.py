@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 from pipelines.errors import BrokerError, FencedError
 from pipelines.kafka.reader import ReadRecord
-from pipelines.ports import Output, Record
-from pipelines.topics import BETS, EVENTS, JOURNAL
+from pipelines.ports import Output, Positions, Record
+from pipelines.topics import BETS, EVENTS, JOURNAL, TRANSFERS, partition_of
 from tests.sim.clock import Time
 from tests.sim.faults import Faults
 
@@ -45,8 +45,9 @@ class Stored:
 class SimulatedKafka:
     """All partitions and the transaction coordinator."""
 
-    def __init__(self, time: Time) -> None:
+    def __init__(self, time: Time, partitions: int) -> None:
         self.time = time
+        self.partitions = partitions
         self._logs: dict[tuple[str, int], list[Stored]] = {}
         self._epochs: dict[str, int] = {}
         self._open: dict[str, Transaction] = {}
@@ -101,9 +102,10 @@ class SimulatedKafka:
         self.check(transactional_id, epoch)
         transaction = self._open.setdefault(transactional_id, Transaction())
         for topic, key, value in outputs:
-            transaction.partitions.add((topic, partition))
+            where = partition if topic != TRANSFERS else partition_of(key, self.partitions)
+            transaction.partitions.add((topic, where))
             stored = Stored(key, value, self.time.now_ms, transaction=transaction)
-            self.log(topic, partition).append(stored)
+            self.log(topic, where).append(stored)
 
     def end_transaction(self, transactional_id: str, epoch: int, committed: bool) -> None:
         """Commit or abort; control records are written to each partition."""
@@ -135,7 +137,7 @@ class SimulatedShardLog:
         self._faults = faults
         self._id = f"overround-{partition}"
         self._epoch = -1
-        self._next = {BETS: 0, EVENTS: 0}
+        self._next = {BETS: 0, EVENTS: 0, TRANSFERS: 0}
 
     def fence(self) -> None:
         self._faults.may_crash(f"shard {self._partition} before fence")
@@ -148,15 +150,15 @@ class SimulatedShardLog:
                 yield stored.value
         self._faults.may_crash(f"shard {self._partition} after fold")
 
-    def assign(self, bets_next: int, events_next: int) -> None:
-        self._next = {BETS: bets_next, EVENTS: events_next}
+    def assign(self, positions: Positions) -> None:
+        self._next = dict(zip((BETS, EVENTS, TRANSFERS), positions, strict=True))
 
     def poll(self, records_max: int, timeout_s: float) -> list[Record]:
         self._faults.may_crash(f"shard {self._partition} before poll")
         found: list[Record] = []
-        # Any cut of any batch, and any order of the two topics, is right.
+        # Any cut of any batch, and any order of the topics, is right.
         room = self._faults.random.randint(1, records_max)
-        topics = [BETS, EVENTS]
+        topics = [BETS, EVENTS, TRANSFERS]
         self._faults.random.shuffle(topics)
         for topic in topics:
             for offset, stored in self._kafka.read(topic, self._partition, self._next[topic]):
@@ -176,7 +178,7 @@ class SimulatedShardLog:
                 )
         return found
 
-    def commit(self, outputs: Sequence[Output], bets_next: int, events_next: int) -> None:
+    def commit(self, outputs: Sequence[Output], positions: Positions) -> None:
         where = f"shard {self._partition}"
         self._faults.may_crash(f"{where} before the transaction")
         half = self._faults.random.randrange(len(outputs) + 1)

@@ -10,7 +10,7 @@ from confluent_kafka import Producer
 from pipelines.errors import FencedError
 from pipelines.kafka.reader import CommittedReader
 from pipelines.kafka.shard_log import KafkaShardLog
-from pipelines.ports import Record, ShardLog
+from pipelines.ports import Positions, Record, ShardLog
 from pipelines.settings import Settings
 from pipelines.topics import BETS, EVENTS, JOURNAL, ODDS
 from tests.sim.clock import Time
@@ -39,7 +39,7 @@ class Simulated:
     """The one in memory."""
 
     def __init__(self) -> None:
-        self._kafka = SimulatedKafka(Time())
+        self._kafka = SimulatedKafka(Time(), 1)
         self._faults = Faults(1, NO_FAULTS, lambda line: None)
 
     def owner(self) -> SimulatedShardLog:
@@ -122,15 +122,15 @@ def started(kafka: Kafka) -> tuple[ShardLog, list[bytes]]:
     log = kafka.owner()
     log.fence()
     journal = list(log.journal())
-    log.assign(0, 0)
+    log.assign(Positions())
     return log, journal
 
 
 def test_what_is_committed_is_read_in_order_with_a_control_record_after(kafka: Kafka) -> None:
     log, journal = started(kafka)
     assert journal == []
-    log.commit([(JOURNAL, b"k", b"1"), (ODDS, b"k", b"o1"), (JOURNAL, b"k", b"2")], 0, 0)
-    log.commit([(JOURNAL, b"k", b"3")], 0, 0)
+    log.commit([(JOURNAL, b"k", b"1"), (ODDS, b"k", b"o1"), (JOURNAL, b"k", b"2")], Positions())
+    log.commit([(JOURNAL, b"k", b"3")], Positions())
     # Offsets 0, 1, then the control record of the first transaction at 2.
     assert values(kafka.reader(JOURNAL), 3) == [(0, b"1"), (1, b"2"), (3, b"3")]
     assert values(kafka.reader(ODDS), 1) == [(0, b"o1")]
@@ -143,7 +143,7 @@ def test_an_owner_reads_the_inputs_from_where_it_is_assigned(kafka: Kafka) -> No
     log = kafka.owner()
     log.fence()
     assert list(log.journal()) == []
-    log.assign(1, 2)
+    log.assign(Positions(1, 2))
     found = sorted((r.topic, r.offset, r.key, r.value) for r in take(log, 3))
     assert found == [
         (BETS, 1, b"e", b"b1"),
@@ -154,12 +154,12 @@ def test_an_owner_reads_the_inputs_from_where_it_is_assigned(kafka: Kafka) -> No
 
 def test_a_newer_owner_fences_the_older_and_finds_what_it_committed(kafka: Kafka) -> None:
     old, _ = started(kafka)
-    old.commit([(JOURNAL, b"k", b"old")], 0, 0)
+    old.commit([(JOURNAL, b"k", b"old")], Positions())
     new, journal = started(kafka)
     assert journal == [b"old"]
     with pytest.raises(FencedError):
-        old.commit([(JOURNAL, b"k", b"late")], 0, 0)
-    new.commit([(JOURNAL, b"k", b"new")], 0, 0)
+        old.commit([(JOURNAL, b"k", b"late")], Positions())
+    new.commit([(JOURNAL, b"k", b"new")], Positions())
     assert [value for _, value in values(kafka.reader(JOURNAL), 2)] == [b"old", b"new"]
 
 
@@ -167,13 +167,13 @@ def test_a_third_owner_finds_all_of_both(kafka: Kafka) -> None:
     for number in range(3):
         log, journal = started(kafka)
         assert journal == [b"%d" % n for n in range(number)]
-        log.commit([(JOURNAL, b"k", b"%d" % number)], 0, 0)
+        log.commit([(JOURNAL, b"k", b"%d" % number)], Positions())
         log.close()
 
 
 def test_a_reader_goes_on_where_its_group_committed(kafka: Kafka) -> None:
     log, _ = started(kafka)
-    log.commit([(JOURNAL, b"k", b"%d" % number) for number in range(4)], 0, 0)
+    log.commit([(JOURNAL, b"k", b"%d" % number) for number in range(4)], Positions())
     first = kafka.reader(JOURNAL)
     assert len(values(first, 4)) == 4
     first.commit({(JOURNAL, 0): 2})  # type: ignore[attr-defined]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.notifier.sent_log import SentLog
-from pipelines.ports import Publication
+from pipelines.ports import Positions, Publication
 from tests.sim.edge import SimulatedEdge
 from tests.sim.faults import Odds
 from tests.sim.kafka import SimulatedKafka, SimulatedShardLog
@@ -77,8 +77,8 @@ def test_a_kafka_that_does_not_fence_is_found_out(monkeypatch: pytest.MonkeyPatc
 def test_a_shard_that_reads_an_input_twice_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
     real = SimulatedShardLog.assign
 
-    def assign(self: SimulatedShardLog, bets_next: int, events_next: int) -> None:
-        real(self, max(0, bets_next - 1), events_next)
+    def assign(self: SimulatedShardLog, positions: Positions) -> None:
+        real(self, positions._replace(bets=max(0, positions.bets - 1)))
 
     monkeypatch.setattr(SimulatedShardLog, "assign", assign)
     assert _failures(5) == 5

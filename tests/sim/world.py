@@ -48,7 +48,7 @@ class World:
         self.lines: list[str] = []
         self.time = Time()
         self.faults = Faults(seed, odds or Odds(), self.trace)
-        self.kafka = SimulatedKafka(self.time)
+        self.kafka = SimulatedKafka(self.time, PARTITIONS)
         self.edge = SimulatedEdge(self.time, self.faults)
         self.traffic = Traffic(self.kafka, self.edge, PARTITIONS, self.faults.random, self.trace)
         self.settings = Settings(partitions=PARTITIONS, transaction_records_max=50)

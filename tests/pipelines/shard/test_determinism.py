@@ -9,7 +9,7 @@ import pytest
 from pipelines.messages.entries import JournalRecord
 from pipelines.messages.images import OddsImage
 from pipelines.ports import Record
-from pipelines.shard.engine import Engine, fold
+from pipelines.shard.engine import Engine, fold, positions_of
 from pipelines.shard.hash import state_hash
 from pipelines.shard.image import image_of
 from pipelines.shard.state import ShardState
@@ -115,10 +115,7 @@ def test_a_restart_anywhere_goes_on_as_if_there_was_none(seed: int) -> None:
     after = [value for topic, _, value in drained.outputs if topic == JOURNAL]
     assert before.journal + after == whole.journal
     assert state_hash(engine.state) == whole.hash()
-    assert (drained.bets_next, drained.events_next) == (
-        whole.engine.state.bets_next,
-        whole.engine.state.events_next,
-    )
+    assert drained.positions == positions_of(whole.engine.state)
 
 
 @pytest.mark.parametrize("feed", [False, True], ids=["wall", "feed"])
