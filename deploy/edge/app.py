@@ -1,7 +1,7 @@
 """One app: its keys, its namespaces and its channels; and the table of all apps."""
 
 from collections.abc import Callable, Iterable
-from typing import Final
+from typing import Any, Final
 from typing import Protocol as Port
 
 from deploy.edge.bounds import CHANNEL_NAME_LENGTH_MAX, CHANNELS_MAX
@@ -14,6 +14,7 @@ from deploy.edge.namespace import Namespace
 from deploy.edge.refusals import (
     INVALID_CHANNEL,
     INVALID_CREDENTIALS,
+    NOT_FOUND,
     SYSTEM_BUSY,
     TLS_ONLY,
     refused,
@@ -21,6 +22,8 @@ from deploy.edge.refusals import (
 from deploy.edge.revocations import Revocations
 from deploy.edge.stats import Stats
 from deploy.edge.tokens import key_name_of_jwt
+from deploy.edge.vapid import VapidKey
+from deploy.edge.wire import PresenceMessage
 
 __all__ = ["App", "Apps", "Namespace"]
 
@@ -46,12 +49,20 @@ class App:
         self.revocations = Revocations()
         self.stats = Stats(now_ms)
         self.devices = Devices()
+        #: Signs the pushes of the app; made of its first key's secret.
+        self.vapid = VapidKey(next(iter(self.keys.values())).secret if self.keys else app_id)
         self.limits = limits if limits is not None else Limits.none()
         self.is_tls = False
         #: Where the history of persisted namespaces is kept; None keeps it in memory alone.
         self.store: Store | None = None
-        #: Told of each channel that begins or ends, for the meta channels.
-        self.on_lifecycle: Callable[[str, str], None] | None = None
+        #: Told of each channel that begins or ends: `channel.opened` or `channel.closed`.
+        self.lifecycle_observers: list[Callable[[App, str, Channel], None]] = []
+        #: Told of who came, changed and went, the edge's own doing included.
+        self.presence_observers: list[Callable[[App, Channel, list[PresenceMessage]], None]] = []
+        #: Told once a second of a channel whose occupancy has changed.
+        self.occupancy_observers: list[Callable[[App, Channel], None]] = []
+        #: Takes what went wrong behind everybody's back, for who watches the app.
+        self.report: Callable[[int, str, dict[str, Any]], None] = lambda *_: None
         self.random_text = random_text
         self.now_ms = now_ms
 
@@ -74,13 +85,14 @@ class App:
                 self.limits.channel_opened(len(self.channels), self.now_ms())
             found = Channel(name, self.random_text(SERIES_BYTES), namespace.retention_ms)
             found.meter = self._sent
+            found.on_presence = self._present
             found.presence.members_max = self.limits.presence_members
             if namespace.persisted and self.store is not None:
                 self.store.revive(self.id, found)
             self.channels[name] = found
-            self.stats.opened("channels")
-            if self.on_lifecycle is not None and not is_meta(name):
-                self.on_lifecycle("channel.opened", name)
+            if not is_meta(name):
+                self.stats.opened("channels")
+            self._tell_lifecycle("channel.opened", found)
         return found
 
     def known_channel(self, name: str) -> Channel | None:
@@ -89,6 +101,15 @@ class App:
         if found is not None or self.store is None or not self.namespace_of(name).persisted:
             return found
         return self.channel(name) if self.store.has(self.id, name) else None
+
+    def _tell_lifecycle(self, what: str, channel: Channel) -> None:
+        if not is_meta(channel.name):
+            for observer in self.lifecycle_observers:
+                observer(self, what, channel)
+
+    def _present(self, channel: Channel, told: list[PresenceMessage]) -> None:
+        for observer in self.presence_observers:
+            observer(self, channel, told)
 
     def _sent(self, _frames: int, count: int, size: int) -> None:
         self.stats.outbound("messages", count, size)
@@ -99,9 +120,8 @@ class App:
             channel.forget(now_ms)
             if channel.is_idle(now_ms):
                 del self.channels[name]
-                if self.on_lifecycle is not None and not is_meta(name):
-                    self.on_lifecycle("channel.closed", name)
-        self.stats.level("channels", len(self.channels))
+                self._tell_lifecycle("channel.closed", channel)
+        self.stats.level("channels", sum(not is_meta(name) for name in self.channels))
         self.revocations.forget(now_ms)
 
 
@@ -147,7 +167,7 @@ class Apps:
     def _of_jwt(self, token: str) -> App:
         app = self._apps.get(key_name_of_jwt(token).partition(".")[0])
         if app is None:
-            raise refused(INVALID_CREDENTIALS, "the JWT's key is not known here")
+            raise refused(NOT_FOUND, "the JWT's key is of no app known here")
         return app
 
 

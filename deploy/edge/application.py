@@ -17,11 +17,13 @@ from deploy.edge import (
     rest_batch,
     rest_changes,
     rest_channels,
+    rest_comet,
     rest_devices,
     rest_messages,
     rest_presence,
     rest_push,
     rest_stats,
+    rest_web_push,
     sandbox,
 )
 from deploy.edge.http import EXPOSED, error_answer
@@ -59,12 +61,14 @@ def make_application(edge: Edge, with_guests: bool, with_sandbox: bool = False) 
         *rest_stats.ROUTES,
         *rest_push.ROUTES,
         *rest_devices.ROUTES,
+        *rest_comet.ROUTES,
+        *rest_web_push.ROUTES,
         *guest.PAGE_ROUTES,
     ]
     if with_sandbox:
         routes += sandbox.ROUTES
     if with_guests:
-        routes += guest.GUEST_ROUTES
+        routes += [*guest.GUEST_ROUTES, *rest_web_push.SERVICE_ROUTES]
     application = Starlette(
         routes=routes,
         exception_handlers={HTTPException: _not_found, Exception: _broken},
@@ -85,6 +89,7 @@ class RestCors:
         self._open = CORSMiddleware(
             app,
             allow_origins=["*"],
+            allow_credentials=True,  # SDKs in browsers send a key or token as credentials
             allow_methods=["*"],
             allow_headers=["*"],
             expose_headers=[name.strip() for name in EXPOSED.split(",")],

@@ -79,7 +79,7 @@ class Attaching:
         channel = connection.authority.app.channel(base)
         self._replace_alias(connection, channel, name)
         held = channel.attachments.get(connection.id)
-        backlog, flags, error = self._continued(channel, message, params, held is not None)
+        backlog, flags, error = self._continued(channel, message, params, held)
         attachment = Attachment(
             subscriber=connection,
             modes=modes,
@@ -143,7 +143,7 @@ class Attaching:
                 connection.leave_presence(self._now_ms(), [channel])
 
     def _continued(
-        self, channel: Channel, message: Protocol, params: dict[str, str], is_held: bool
+        self, channel: Channel, message: Protocol, params: dict[str, str], held: Attachment | None
     ) -> tuple[list[Entry], Flag, EdgeError | None]:
         """Return what to replay, whether nothing was missed, and if not, why."""
         serial = message.channel_serial or ""
@@ -156,7 +156,9 @@ class Attaching:
             else:
                 why = refused(RECOVERY_UNKNOWN, "the channel has begun anew since then")
             return [], Flag(0), why
-        if is_held:
+        if (message.flags or 0) & Flag.ATTACH_RESUME:
+            return [], Flag(0) if held is None else Flag.RESUMED, None
+        if held is not None and not _is_raced(held, params, channel):
             return [], Flag.RESUMED, None
         return self._rewound(channel, params), Flag(0), None
 
@@ -178,6 +180,16 @@ class Attaching:
         entries = channel.history.since(self._now_ms() - span_ms)
         newest = channel.history.newest(bound)
         return _as_now(channel, entries if len(entries) <= len(newest) else newest)
+
+
+def _is_raced(held: Attachment, params: dict[str, str], channel: Channel) -> bool:
+    """Return whether a client changed its mind before it knew that it was attached.
+
+    It then asks for a rewind without a serial, having heard nothing of the channel yet: the
+    two are one attachment, with the later parameters.
+    """
+    is_new = "rewind" in params and "rewind" not in (held.params or {})
+    return is_new and held.serial == channel.serial()
 
 
 def _as_now(channel: Channel, entries: list[Entry]) -> list[Entry]:

@@ -18,9 +18,9 @@ from deploy.edge.refusals import (
     refused,
     unauthorized,
 )
-from deploy.edge.tokens import Claims, read_token
+from deploy.edge.tokens import Claims, embedded, read_token
 
-__all__ = ["Authority", "authenticate", "authority_of_key", "authority_of_token"]
+__all__ = ["Authority", "authenticate", "authority_of_key", "authority_of_token", "bearer_of"]
 
 ANY_CLIENT: Final = "*"
 
@@ -75,6 +75,7 @@ def authenticate(
 
 def authority_of_token(apps: Apps, token: str, now_ms: int) -> Authority:
     """Prove a token or JWT. Raises EdgeError."""
+    token = embedded(token)
     app = apps.of_token(token)
     claims = read_token(token, app.keys, now_ms)
     app.revocations.check(claims, now_ms)
@@ -132,6 +133,12 @@ def _asked_client_id(headers: Mapping[str, str], query: Mapping[str, str]) -> st
     if client_id is not None and len(client_id) > CLIENT_ID_LENGTH_MAX:
         raise refused(INVALID_CLIENT_ID, "the client id is too long")
     return None if client_id == ANY_CLIENT else client_id
+
+
+def bearer_of(headers: Mapping[str, str]) -> str:
+    """Return the token that a request proves itself with, "" for none. Raises EdgeError."""
+    scheme, _, value = headers.get("authorization", "").partition(" ")
+    return _bearer(value) if scheme.lower() == "bearer" else ""
 
 
 def _bearer(value: str) -> str:

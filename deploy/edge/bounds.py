@@ -21,6 +21,10 @@ IDLE_INTERVAL_MAX_MS: Final = 15_000
 HEARTBEAT_INTERVAL_S: Final = 10.0
 SILENCE_MAX_S: Final = 45.0  # a socket that answers no ping this long is half open
 OUTGOING_BYTES_MAX: Final = 4 * 1_048_576  # waiting for one slow consumer, which is then dropped
+COMET_WAIT_S: Final = 20.0  # a request is held no longer; heartbeats come before
+COMET_GAP_MAX_S: Final = 15.0  # between two requests of a client that is there
+COMET_LINGER_S: Final = 5.0  # for a last request after the connection has ended
+COMET_FRAMES_MAX: Final = 1_000  # of one request
 REPLAY_BYTES_MAX: Final = 64 * 1_048_576  # beside it, of what one client missed
 
 IDEMPOTENCY_WINDOW_MS: Final = 120_000
@@ -57,6 +61,9 @@ SANDBOX_KEYS_MAX: Final = 100  # of one app
 PERSISTED_MS: Final = 86_400_000  # Ably's history of a day
 STATS_MINUTES_MAX: Final = 44_640  # a month of minutes, of one app
 
+WEB_SUBSCRIPTIONS_MAX: Final = 10_000
+WEB_PUSHES_KEPT_MAX: Final = 100  # of one subscription
+DEVICE_TOKEN_TTL_MS: Final = 365 * 86_400_000  # the longest that any token lives
 PUSHES_KEPT_MAX: Final = 10_000
 PUSHES_PER_BATCH_MAX: Final = 10_000
 

@@ -42,7 +42,12 @@ class Versions:
             raise refused(SYSTEM_BUSY, f"at most {VERSIONS_PER_MESSAGE_MAX} versions of a message")
         before = versions[-1]
         given = asked.version or {}
-        version: dict[str, Any] = {"serial": version_serial, "timestamp": now_ms}
+        # Later than the version before it, also where both are made within a millisecond.
+        before_ms = (before.version or {}).get("timestamp") or before.timestamp or 0
+        version: dict[str, Any] = {
+            "serial": version_serial,
+            "timestamp": max(now_ms, before_ms + 1),
+        }
         version |= {name: given[name] for name in VERSION_FIELDS if given.get(name) is not None}
         fields: dict[str, Any] = {
             name: getattr(asked, name)

@@ -35,8 +35,9 @@ class Channel:
         self.annotations = Annotations()
         self.attachments: dict[str, Attachment] = {}
         self.keeper: Keeper | None = None
-        #: Told of what was sent to how many, for statistics: frames, messages, bytes.
+        #: Told of what was sent, for statistics: frames, messages, bytes; and of who came and went.
         self.meter: Callable[[int, int, int], None] | None = None
+        self.on_presence: Callable[[Channel, list[PresenceMessage]], None] | None = None
         #: Set when occupancy may have changed; upkeep tells those who want to know.
         self.is_occupancy_stale = False
         #: Ids whose publication is not done yet, with who waits for it.
@@ -183,6 +184,8 @@ class Channel:
                 presence=told,
             )
             self.send_all(Frame(frame), Flag.PRESENCE_SUBSCRIBE)
+            if self.on_presence is not None:
+                self.on_presence(self, told)
         return told
 
     def current(self, message: Message) -> Message:
@@ -230,10 +233,8 @@ class Channel:
             return
         sent = 0
         for attachment in list(self.attachments.values()):
-            if not attachment.hears:
-                continue
             subscriber = attachment.subscriber
-            if not attachment.echo and subscriber.id == origin:
+            if not attachment.hears or (subscriber.id == origin and not attachment.echo):
                 continue
             sent += 1
             if attachment.is_plain:

@@ -116,12 +116,14 @@ async def _serve(
         to_kafka = [one for one in keys.rules if one.get("ruleType") == "kafka"]
         others = [one for one in keys.rules if one.get("ruleType") != "kafka"]
         streams = read_streams(to_kafka, keys.app_id, clock.time_ms)
-        edge.publishing.observers.extend(one.messages for one in streams)
+        for stream in streams:
+            edge.publishing.observers.append(stream.messages)
+            stream.watch(edge.app)
         webhooks = read_rules(others, keys.app_id, edge.app.keys, clock.time_ms, client)
         tasks = [asyncio.ensure_future(edge.keep_time())]
         for webhook in webhooks:
             edge.publishing.observers.append(webhook.messages)
-            edge.dispatch.entering.observers.append(webhook.presence)
+            webhook.watch(edge.app)
             tasks.append(asyncio.ensure_future(webhook.run()))
         logger.info("edge serves at %s://%s:%d", "https" if tls else "http", host, port)
         try:

@@ -66,6 +66,8 @@ class Connection:
     def __init__(self, connection_id: str, key: str, authority: Authority, form: Format) -> None:
         self.id = connection_id
         self.key = key
+        #: The key before the last resume: a client that lost that answer asks with it again.
+        self.former_key = ""
         self.authority = authority
         self.form = form
         self.echo = True
@@ -81,11 +83,19 @@ class Connection:
         self.muted: set[str] = set()
         self.is_limited = False
 
+    def has_key(self, key: str) -> bool:
+        """Return whether a key is this connection's, or was until it resumed last."""
+        given = key.encode()
+        return hmac.compare_digest(self.key.encode(), given) or (
+            self.former_key != "" and hmac.compare_digest(self.former_key.encode(), given)
+        )
+
     def send(self, frame: Frame) -> None:
         """Send a shared frame; nothing where the socket is cut, the channel's history has it."""
         socket = self.socket
         if socket is not None and (not self.is_limited or self._may_hear(frame)):
-            socket.send_bytes(frame.wire(self.form))
+            # Asked for each delivery: most often it is encoded already.
+            socket.send_bytes(frame.wires[self.form] or frame.wire(self.form))
 
     def _may_hear(self, frame: Frame) -> bool:
         message = frame.message
@@ -217,7 +227,7 @@ class Connections:
         found = self._by_id.get(resume_key.partition("!")[0])
         if (
             found is None
-            or not hmac.compare_digest(found.key.encode(), resume_key.encode())
+            or not found.has_key(resume_key)
             or found.authority.app is not authority.app
             or (found.cut_ms and found.cut_ms + CONNECTION_STATE_TTL_MS < self._now_ms())
         ):
@@ -226,6 +236,8 @@ class Connections:
         if found.authority.client_id != authority.client_id:
             raise refused(INCOMPATIBLE_CREDENTIALS, "the connection is another client's")
         self.supersede(found)
+        if resume_key == found.key:
+            found.former_key, found.key = found.key, self._new_key(found.id)
         found.authority = authority
         found.form = form
         found.cut_ms = 0
@@ -237,12 +249,15 @@ class Connections:
             raise refused(SYSTEM_BUSY, f"{CONNECTIONS_MAX} connections are open")
         authority.app.limits.connection_opened(len(self._by_id), self._now_ms())
         authority.app.stats.opened("connections.all")
-        connection_id = self._random_text(ID_BYTES)
-        key = f"{connection_id}!{self._random_text(SECRET_BYTES)}"
-        made = Connection(connection_id, key, authority, form)
+        connection_id = self._random_text(ID_BYTES).replace("-", "x")
+        made = Connection(connection_id, self._new_key(connection_id), authority, form)
         made.is_limited = authority.app.limits.connection_outbound > 0
         self._by_id[connection_id] = made
         return made
+
+    def _new_key(self, connection_id: str) -> str:
+        # Clients tell by what is before the hyphen whether they have their connection again.
+        return f"{connection_id}!e-{self._random_text(SECRET_BYTES)}"
 
     def supersede(self, connection: Connection) -> None:
         """Close the socket that a connection still has, as a newer one takes over."""
@@ -270,7 +285,7 @@ class Connections:
         found = self._by_id.get(key.partition("!")[0])
         if found is None or found.authority.app is not app:
             return None
-        return found.id if hmac.compare_digest(found.key.encode(), key.encode()) else None
+        return found.id if found.has_key(key) else None
 
     def forget(self, now_ms: int) -> None:
         """Drop connections that were cut too long ago."""

@@ -5,10 +5,9 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from deploy.edge.actions import PresenceAction
-from deploy.edge.app import App
 from deploy.edge.auth import ANY_CLIENT
-from deploy.edge.bounds import PRESENCE_PER_MESSAGE_MAX
-from deploy.edge.channel import Channel, Published
+from deploy.edge.bounds import MESSAGE_ID_LENGTH_MAX, PRESENCE_PER_MESSAGE_MAX
+from deploy.edge.channel import Published
 from deploy.edge.connection import Connection
 from deploy.edge.payload import canonical, size_of
 from deploy.edge.refusals import (
@@ -30,8 +29,6 @@ class Entering:
 
     def __init__(self, now_ms: Callable[[], int]) -> None:
         self._now_ms = now_ms
-        #: Told of what members did, as webhooks are.
-        self.observers: list[Callable[[App, Channel, list[PresenceMessage]], None]] = []
 
     def act(
         self,
@@ -52,7 +49,7 @@ class Entering:
         prepared = [
             msgspec.structs.replace(
                 canonical(one),
-                id=f"{message_id}:{index}",
+                id=_own_id(connection, one) or f"{message_id}:{index}",
                 client_id=self._client_id(connection, one),
                 connection_id=connection.id,
                 timestamp=now_ms,
@@ -67,8 +64,6 @@ class Entering:
         connection.entered[channel.name] = channel
         if not channel.presence.of_connection(connection.id):
             connection.entered.pop(channel.name, None)
-        for observer in self.observers:
-            observer(authority.app, channel, told)
         authority.app.stats.inbound("realtime", "presence", len(prepared), size)
         return Published(message_id, channel.serial(), tuple("" for _ in told))
 
@@ -82,3 +77,11 @@ class Entering:
         if not client_id:
             raise refused(PRESENCE_NO_CLIENT, "presence needs a client id")
         return client_id
+
+
+def _own_id(connection: Connection, message: PresenceMessage) -> str | None:
+    """Return the id that a client re-enters a member with, where it is of its connection."""
+    given = message.id
+    if given is None or not given.startswith(f"{connection.id}:"):
+        return None
+    return given if len(given) <= MESSAGE_ID_LENGTH_MAX else None

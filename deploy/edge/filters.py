@@ -1,11 +1,13 @@
 """Subscription filters: which messages of a channel a client wants, as `name == 'odds'`.
 
 The part of JMESPath that filters need: comparisons, `&&`, `||`, `!`, brackets, the fields `name`
-and `headers.<name>`, the functions contains, starts_with and ends_with. Source: Ably's
-documentation of subscription filters and the JMESPath specification.
+and `headers.<name>`, and the functions over single values. What reshapes values (projections,
+slices, pipes, expressions as arguments) has no use on one message and is refused.
+Source: Ably's documentation of subscription filters and the JMESPath specification.
 """
 
 import json
+import math
 import re
 from collections.abc import Callable
 from typing import Any, Final
@@ -132,14 +134,15 @@ class _Parser:
         return value
 
     def _call(self, name: str) -> Value:
-        one = self._either()
-        if not self._take(",") or name not in FUNCTIONS:
+        if name not in FUNCTIONS:
             raise self._wrong()
-        other = self._either()
-        if not self._take(")"):
+        fewest, most, function = FUNCTIONS[name]
+        given = [self._either()]
+        while self._take(","):
+            given.append(self._either())
+        if not self._take(")") or not fewest <= len(given) <= most:
             raise self._wrong()
-        function = FUNCTIONS[name]
-        return lambda seen: function(one(seen), other(seen))
+        return lambda seen: function(*(one(seen) for one in given))
 
 
 def _tokens(text: str) -> list[tuple[str, str]]:
@@ -169,21 +172,30 @@ def _is_true(value: Any) -> bool:
 
 
 def _or(left: Value, right: Value) -> Value:
-    return lambda seen: _is_true(left(seen)) or _is_true(right(seen))
+    """Return the first of two that is true, as JMESPath has it: a value, not a truth."""
+
+    def value(seen: dict[str, Any]) -> Any:
+        found = left(seen)
+        return found if _is_true(found) else right(seen)
+
+    return value
 
 
 def _and(left: Value, right: Value) -> Value:
-    return lambda seen: _is_true(left(seen)) and _is_true(right(seen))
+    def value(seen: dict[str, Any]) -> Any:
+        found = left(seen)
+        return right(seen) if _is_true(found) else found
+
+    return value
 
 
 def _comparison(operator: str, left: Value, right: Value) -> Value:
     def compare(seen: dict[str, Any]) -> bool:
         one, other = left(seen), right(seen)
-        if operator == "==":
-            return bool(one == other)
-        if operator == "!=":
-            return bool(one != other)
-        if not all(isinstance(v, int | float) and not isinstance(v, bool) for v in (one, other)):
+        if operator in ("==", "!="):
+            is_equal = one == other and isinstance(one, bool) == isinstance(other, bool)
+            return is_equal is (operator == "==")
+        if not (_is_number(one) and _is_number(other)):
             return False
         ordered: dict[str, bool] = {
             "<": one < other,
@@ -196,6 +208,10 @@ def _comparison(operator: str, left: Value, right: Value) -> Value:
     return compare
 
 
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 def _contains(one: Any, other: Any) -> bool:
     if isinstance(one, list):
         return other in one
@@ -206,8 +222,55 @@ def _text(test: Callable[[str, str], bool]) -> Callable[[Any, Any], bool]:
     return lambda one, other: isinstance(one, str) and isinstance(other, str) and test(one, other)
 
 
-FUNCTIONS: Final[dict[str, Callable[[Any, Any], bool]]] = {
-    "contains": _contains,
-    "starts_with": _text(str.startswith),
-    "ends_with": _text(str.endswith),
+def _number(made: Callable[[float], float]) -> Callable[[Any], Any]:
+    return lambda one: made(one) if _is_number(one) and abs(one) < NUMBER_MAX else None
+
+
+def _length(one: Any) -> int | None:
+    return len(one) if isinstance(one, str | list | dict) else None
+
+
+def _to_number(one: Any) -> Any:
+    if _is_number(one):
+        return one
+    try:
+        found = json.loads(one) if isinstance(one, str) else None
+    except (ValueError, RecursionError):
+        return None
+    return found if _is_number(found) else None
+
+
+def _to_string(one: Any) -> str:
+    return one if isinstance(one, str) else json.dumps(one, separators=(",", ":"))
+
+
+def _type(one: Any) -> str:
+    if one is None or isinstance(one, bool):
+        return "null" if one is None else "boolean"
+    if isinstance(one, int | float):
+        return "number"
+    if isinstance(one, str):
+        return "string"
+    return "array" if isinstance(one, list) else "object"
+
+
+def _not_null(*given: Any) -> Any:
+    return next((one for one in given if one is not None), None)
+
+
+NUMBER_MAX: Final = 2.0**53
+ARGUMENTS_MAX: Final = 16
+#: Fewest and most arguments, and what is done with them.
+FUNCTIONS: Final[dict[str, tuple[int, int, Callable[..., Any]]]] = {
+    "abs": (1, 1, _number(abs)),
+    "ceil": (1, 1, _number(math.ceil)),
+    "contains": (2, 2, _contains),
+    "ends_with": (2, 2, _text(str.endswith)),
+    "floor": (1, 1, _number(math.floor)),
+    "length": (1, 1, _length),
+    "not_null": (1, ARGUMENTS_MAX, _not_null),
+    "starts_with": (2, 2, _text(str.startswith)),
+    "to_number": (1, 1, _to_number),
+    "to_string": (1, 1, _to_string),
+    "type": (1, 1, _type),
 }

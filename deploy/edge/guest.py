@@ -20,7 +20,7 @@ from deploy.edge.refusals import INVALID_CLIENT_ID, INVALID_PARAMETER, UNAUTHORI
 from deploy.edge.rest_auth import TokenRequest, token_details
 from pipelines.channels import INBOUND_BETS, OUTBOUND_ODDS, bets_out
 
-__all__ = ["GUEST_ROUTES", "PAGE_ROUTES"]
+__all__ = ["GUEST_ROUTES", "PAGE_ROUTES", "check_local"]
 
 STATIC: Final = Path(__file__).with_name("static")
 PAGES: Final = Path(__file__).parents[1] / "pages" / "static"
@@ -30,14 +30,14 @@ NONCE_BYTES: Final = 9
 PUSHES_SHOWN_MAX: Final = 1_000
 
 
-def _check_local(request: Request) -> None:
+def check_local(request: Request) -> None:
     """Refuse a request under another host name, as a hostile page makes by rebinding DNS."""
     if request.url.hostname not in LOOPBACK:
         raise refused(UNAUTHORIZED, "guests are served on loopback only")
 
 
 async def _token(request: Request) -> Response:
-    _check_local(request)
+    check_local(request)
     edge = edge_of(request)
     client_id = request.query_params.get("client_id", "")
     if not NAME.fullmatch(client_id):
@@ -47,7 +47,7 @@ async def _token(request: Request) -> Response:
         f"{INBOUND_BETS}*": ["publish"],
         f"{OUTBOUND_ODDS}*": hear,
         "outbound:events": hear,
-        bets_out(client_id): hear,
+        bets_out(client_id): [*hear, "push-subscribe"],
     }
     asked = TokenRequest(client_id=client_id, capability=json.dumps(capability))
     details = token_details(
@@ -57,7 +57,7 @@ async def _token(request: Request) -> Response:
 
 
 async def _pushes(request: Request) -> Response:
-    _check_local(request)
+    check_local(request)
     limit = number_of(request, "limit", 100)
     if not 1 <= limit <= PUSHES_SHOWN_MAX:
         raise refused(INVALID_PARAMETER, f"limit must be from 1 to {PUSHES_SHOWN_MAX}")

@@ -35,6 +35,8 @@ Item = TypeVar("Item")
 
 MSGPACK: Final = "application/x-msgpack"
 JSON: Final = "application/json"
+#: An answer may come wrapped, with its status and headers, for who cannot read those.
+ENVELOPES: Final = {"json": Format.JSON, "msgpack": Format.MSGPACK}
 EXPOSED: Final = "Link, X-Ably-Errorcode, X-Ably-Errormessage, X-Ably-Version"
 
 
@@ -55,7 +57,10 @@ def authority_of(request: Request) -> Authority:
 
 
 def wanted_format(request: Request) -> Format:
-    """Return the format of the answer: what Accept says, else the parameter `format`."""
+    """Return the format of the answer: its envelope's, what Accept says, or the parameter's."""
+    envelope = request.query_params.get("envelope")
+    if envelope in ENVELOPES:
+        return ENVELOPES[envelope]
     accept = request.headers.get("accept", "")
     if MSGPACK in accept:
         return Format.MSGPACK
@@ -90,7 +95,7 @@ def answer(
     """Return the value in the client's format."""
     form = wanted_format(request)
     sent = dict(headers or {})
-    if request.query_params.get("envelope") == "json":
+    if request.query_params.get("envelope") in ENVELOPES:
         value = {"statusCode": status, "response": value, "headers": sent}
         status = 200
     elif _wants_html(request):
@@ -105,7 +110,7 @@ def answer(
 
 def empty(request: Request) -> Response:
     """Return the answer without a body."""
-    if request.query_params.get("envelope") == "json":
+    if request.query_params.get("envelope") in ENVELOPES:
         return answer(request, None, 204)
     return Response(status_code=204)
 
@@ -138,10 +143,15 @@ def error_answer(
         "Link": f'<{HELP_URL}{error.code}>; rel="help"',
     }
     if error.status == 401:
-        headers["WWW-Authenticate"] = 'Basic realm="Ably"'
+        # Never `Basic`: a browser would ask its user for a name and a password, and keep them.
+        headers["WWW-Authenticate"] = 'Bearer realm="Ably"'
     body: dict[str, Any] = {"error": msgspec.to_builtins(info)}
     if parts is not None:
         body["batchResponse"] = parts
+    if "origin" in request.headers and wanted_format(request) is Format.MSGPACK:
+        # The SDK for browsers reads a refusal in JSON alone, whatever it asked for.
+        raw = encode_value(body, Format.JSON)
+        return Response(raw, error.status or 500, headers, media_type=JSON)
     return answer(request, body, error.status or 500, headers)
 
 

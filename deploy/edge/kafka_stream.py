@@ -15,15 +15,15 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 from msgspec import Struct
 
 from deploy.edge.app import App
-from deploy.edge.channel import Channel
-from deploy.edge.wire import Format, Message, encode_value, shown
+from deploy.edge.refusals import RULE_UNREACHED
+from deploy.edge.rule_event import SITE, SOURCES, RuleEvent, Taker
+from deploy.edge.wire import Format, Message, PresenceMessage, encode_value
 from pipelines.errors import StackError
 
 __all__ = ["KafkaStream", "read_streams", "routing_key"]
 
 logger = logging.getLogger(__name__)
 
-SITE: Final = "overround"
 QUEUE_MESSAGES_MAX: Final = 20_000
 FLUSH_S: Final = 5.0
 VARIABLE: Final = re.compile(r"#\{([^}]*)\}")
@@ -52,20 +52,25 @@ class _Rule(Struct, rename="camel"):
     source: _Source = msgspec.field(default_factory=_Source)
 
 
-def routing_key(template: str, channel: str, message: Message) -> tuple[str, str]:
+def routing_key(
+    template: str, channel: str, message: Message | PresenceMessage | None
+) -> tuple[str, str]:
     """Return topic and key of a message: `topic:key`, both may hold `#{...}`; "" is no key."""
+    found_name = message.name if isinstance(message, Message) else None
+    message = message if message is not None else Message()
+    extras = message.extras or {}
 
     def value(found: re.Match[str]) -> str:
         name = found[1].strip()
         known = {
             "channelName": channel,
-            "message.name": message.name,
+            "message.name": found_name,
             "message.id": message.id,
             "message.clientId": message.client_id,
         }
         header = HEADER.fullmatch(name)
         if header is not None:
-            headers = (message.extras or {}).get("headers") or {}
+            headers = extras.get("headers") or {}
             return str(headers.get(header[1], "")) if isinstance(headers, dict) else ""
         return known.get(name) or ""
 
@@ -73,11 +78,12 @@ def routing_key(template: str, channel: str, message: Message) -> tuple[str, str
     return topic, key
 
 
-class KafkaStream:
+class KafkaStream(Taker):
     """One rule; `close` sends what waits."""
 
     def __init__(self, rule: _Rule, app_id: str, now_ms: Callable[[], int]) -> None:
         self._rule = rule
+        self.source, self.id = rule.source.type, rule.id
         self._app_id = app_id
         self._now_ms = now_ms
         self._covers = re.compile(rule.source.channel_filter)
@@ -95,51 +101,61 @@ class KafkaStream:
             }
         )
 
-    def messages(self, app: App, channel: Channel, messages: Sequence[Message]) -> None:
-        """Take messages of a publication."""
-        if app.id != self._app_id or self._covers.search(channel.name) is None:
-            return
-        for message in messages:
-            topic, key = routing_key(self._rule.target.routing_key, channel.name, message)
-            value, headers = self._value(channel.name, message)
-            try:
-                self._producer.produce(
-                    topic, value, key.encode() or None, headers=headers, on_delivery=self._report
-                )
-            except (BufferError, KafkaException) as error:
-                self._drop(str(error))
+    def covers(self, app: App, channel: str) -> bool:
+        """Return whether the rule is for a channel."""
+        return app.id == self._app_id and self._covers.search(channel) is not None
+
+    def take(self, event: RuleEvent) -> None:
+        """Send an event on; messages and members one by one, each where its key leads."""
+        for one in event.inner:
+            alone = RuleEvent(
+                event.at_ms, event.source, event.name, event.channel, event.serial, [one]
+            )
+            self._send(alone, one)
+        if event.state is not None:
+            self._send(event, None)
         self._producer.poll(0)
 
-    def _value(self, channel: str, message: Message) -> tuple[bytes, Headers]:
+    def _send(self, event: RuleEvent, one: Message | PresenceMessage | None) -> None:
+        topic, key = routing_key(self._rule.target.routing_key, event.channel, one)
+        value, headers = self._value(event, one)
+        try:
+            self._producer.produce(
+                topic, value, key.encode() or None, headers=headers, on_delivery=self._report
+            )
+        except (BufferError, KafkaException) as error:
+            self._drop(str(error))
+
+    def _value(
+        self, event: RuleEvent, one: Message | PresenceMessage | None
+    ) -> tuple[bytes, Headers]:
         if self._rule.target.enveloped:
-            envelope = {
-                "source": self._rule.source.type,
-                "appId": self._app_id,
-                "channel": channel,
-                "site": SITE,
-                "ruleId": self._rule.id,
-                "timestamp": self._now_ms(),
-                "messages": [shown(message, self._form)],
-            }
+            envelope = event.envelope(self._app_id, self._rule.id, self._form)
             return encode_value(envelope, self._form), []
-        data = message.data
-        raw = data.encode() if isinstance(data, str) else data or b""
-        is_json = (message.encoding or "").startswith("json")
         named: dict[str, Any] = {
             "x-ably-version": "1.2",
-            "content-type": "application/json" if is_json else "text/plain",
             "x-ably-envelope-appid": self._app_id,
-            "x-ably-envelope-channel": channel,
+            "x-ably-envelope-channel": event.channel,
             "x-ably-envelope-rule-id": self._rule.id,
             "x-ably-envelope-site": SITE,
-            "x-ably-envelope-source": self._rule.source.type,
-            "x-ably-message-id": message.id,
-            "x-ably-message-timestamp": message.timestamp,
-            "x-ably-message-client-id": message.client_id,
-            "x-ably-message-connection-id": message.connection_id,
-            "x-ably-message-name": message.name,
-            "x-ably-message-action": message.action,
+            "x-ably-envelope-source": event.source,
         }
+        if one is None:
+            named["content-type"] = "application/json"
+            raw = encode_value(event.state, Format.JSON)
+        else:
+            data = one.data
+            raw = data.encode() if isinstance(data, str) else data or b""
+            is_json = (one.encoding or "").startswith("json")
+            named |= {
+                "content-type": "application/json" if is_json else "text/plain",
+                "x-ably-message-id": one.id,
+                "x-ably-message-timestamp": one.timestamp,
+                "x-ably-message-client-id": one.client_id,
+                "x-ably-message-connection-id": one.connection_id,
+                "x-ably-message-name": one.name if isinstance(one, Message) else None,
+                "x-ably-message-action": one.action,
+            }
         return raw, [(k, str(v).encode()) for k, v in named.items() if v is not None]
 
     def _report(self, error: KafkaError | None, _message: Any) -> None:
@@ -149,6 +165,7 @@ class KafkaStream:
     def _drop(self, why: str) -> None:
         self.dropped += 1
         logger.warning("Kafka did not take a message rule=%s why=%s", self._rule.id, why)
+        self.trouble(RULE_UNREACHED, f"Kafka did not take a message: {why}"[:256])
 
     def close(self) -> None:
         """Send what waits, for a bounded time."""
@@ -165,8 +182,8 @@ def read_streams(
     for value in given:
         try:
             rule = msgspec.convert(value, _Rule)
-            if rule.source.type != "channel.message":
-                raise StackError("a Kafka rule's source is channel.message")
+            if rule.source.type not in SOURCES:
+                raise StackError(f"a Kafka rule's source is one of {', '.join(SOURCES)}")
             streams.append(KafkaStream(rule, app_id, now_ms))
         except (msgspec.ValidationError, re.error, KafkaException) as error:
             raise StackError(f"a Kafka rule in the keys file cannot be read: {error}") from error

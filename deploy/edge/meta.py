@@ -7,17 +7,20 @@ import json
 import logging
 from typing import TYPE_CHECKING, Any, Final
 
+from deploy.edge.stats import SCHEMA
 from deploy.edge.wire import Message
 from pipelines.errors import EdgeError
 
 if TYPE_CHECKING:
     from deploy.edge.app import App
+    from deploy.edge.channel import Channel
 
 __all__ = [
     "CHANNEL_LIFECYCLE",
     "CONNECTION_LIFECYCLE",
     "LOG",
     "LOG_PUSH",
+    "STATISTICS",
     "MetaChannels",
     "is_meta",
 ]
@@ -29,6 +32,7 @@ LOG: Final = "[meta]log"
 LOG_PUSH: Final = "[meta]log:push"
 CONNECTION_LIFECYCLE: Final = "[meta]connection.lifecycle"
 CHANNEL_LIFECYCLE: Final = "[meta]channel.lifecycle"
+STATISTICS: Final = "[meta]stats:minute"
 
 
 def is_meta(channel: str) -> bool:
@@ -41,17 +45,30 @@ class MetaChannels:
 
     def __init__(self, app: "App") -> None:
         self._app = app
-        app.on_lifecycle = self.channel_event
+        app.lifecycle_observers.append(self.channel_event)
+        app.report = self.error
 
-    def channel_event(self, name: str, channel: str) -> None:
+    def channel_event(self, app: "App", name: str, channel: "Channel") -> None:
         """Tell of a channel that began or ended."""
-        if CHANNEL_LIFECYCLE in self._app.channels:
-            self.say(CHANNEL_LIFECYCLE, name, {"name": channel, "channelId": channel})
+        if CHANNEL_LIFECYCLE in app.channels:
+            self.say(CHANNEL_LIFECYCLE, name, {"name": channel.name, "channelId": channel.name})
 
     def connection_event(self, name: str, data: dict[str, Any]) -> None:
         """Tell of a connection that opened or closed."""
         if CONNECTION_LIFECYCLE in self._app.channels:
             self.say(CONNECTION_LIFECYCLE, name, data)
+
+    def error(self, code: int, message: str, about: dict[str, Any]) -> None:
+        """Tell of an error that no client hears of."""
+        self.say(LOG, "error", {**about, "error": {"code": code, "message": message}})
+
+    def tell_statistics(self) -> None:
+        """Tell the figures of a minute that is over; once, whether or not anybody listens."""
+        finished = self._app.stats.finished()
+        if finished is not None:
+            name, entries = finished
+            told = {"intervalId": name, "unit": "minute", "schema": SCHEMA, "entries": entries}
+            self.say(STATISTICS, "update", told)
 
     def say(self, channel: str, name: str, data: dict[str, Any]) -> None:
         """Publish on a meta channel."""

@@ -6,7 +6,7 @@ from typing import Any, Final
 from deploy.edge.channel import Channel
 from deploy.edge.wire import Action, Flag, Frame, Message, Protocol
 
-__all__ = ["occupancy", "occupancy_message", "tell_occupancy"]
+__all__ = ["details", "occupancy", "occupancy_message", "tell_occupancy"]
 
 NAME: Final = "[meta]occupancy"
 
@@ -26,6 +26,12 @@ def occupancy(channel: Channel) -> dict[str, Any]:
         "presenceMembers": len(channel.presence.members),
         "presenceSubscribers": count(Flag.PRESENCE_SUBSCRIBE),
     }
+
+
+def details(channel: Channel, is_active: bool = True) -> dict[str, Any]:
+    """Return Ably's ChannelDetails."""
+    status = {"isActive": is_active, "occupancy": {"metrics": occupancy(channel)}}
+    return {"channelId": channel.name, "name": channel.name, "status": status}
 
 
 def _metrics(channel: Channel, wanted: str) -> dict[str, Any]:
@@ -53,10 +59,10 @@ def occupancy_message(channel: Channel, wanted: str, now_ms: int) -> Frame:
     )
 
 
-def tell_occupancy(channel: Channel, now_ms: int) -> None:
-    """Tell those who want to know, where something has changed."""
+def tell_occupancy(channel: Channel, now_ms: int) -> bool:
+    """Tell those who want to know; returns whether something may have changed."""
     if not channel.is_occupancy_stale:
-        return
+        return False
     channel.is_occupancy_stale = False
     frames: dict[str, Frame] = {}
     for attachment in list(channel.attachments.values()):
@@ -65,3 +71,4 @@ def tell_occupancy(channel: Channel, now_ms: int) -> None:
             if wanted not in frames:
                 frames[wanted] = occupancy_message(channel, wanted, now_ms)
             attachment.subscriber.send(frames[wanted].renamed(attachment.alias))
+    return True

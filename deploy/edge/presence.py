@@ -51,6 +51,8 @@ class Presence:
                     message = msgspec.structs.replace(
                         message, data=known.data, encoding=known.encoding
                     )
+            elif known is not None and known.id == message.id:
+                continue  # entered again by a client that resumed: it is there already
             else:
                 action = PresenceAction.ENTER if known is None else PresenceAction.UPDATE
                 message = msgspec.structs.replace(message, action=int(action))

@@ -12,6 +12,7 @@ from deploy.edge.meta import LOG_PUSH, MetaChannels
 from deploy.edge.publishing import Publishing
 from deploy.edge.push_sink import PushSink
 from deploy.edge.refusals import PUSH_NO_RECIPIENT, refused
+from deploy.edge.web_push import WebPushService, deliver
 from deploy.edge.wire import Message
 from pipelines.errors import EdgeError
 
@@ -29,11 +30,15 @@ class PushDelivery:
         self,
         apps: Apps,
         sink: PushSink,
+        web_pushes: WebPushService,
         publishing: Publishing,
         meta_of: Callable[[App], MetaChannels],
+        now_ms: Callable[[], int],
     ) -> None:
         self._apps = apps
         self._sink = sink
+        self._web_pushes = web_pushes
+        self._now_ms = now_ms
         self._publishing = publishing
         self._meta_of = meta_of
         publishing.observers.append(self._follow)
@@ -64,10 +69,13 @@ class PushDelivery:
 
     def _hand_over(self, app: App, recipient: dict[str, Any], payload: dict[str, Any]) -> None:
         self._sink.keep(recipient, payload)
-        if recipient.get("transportType") != "ablyChannel":
-            return
+        transport = recipient.get("transportType")
         try:
-            self._to_channel(recipient, payload)
+            if transport == "ablyChannel":
+                self._to_channel(recipient, payload)
+            elif transport == "web":
+                web = _for_browsers(payload)
+                deliver(self._web_pushes, app.vapid, recipient, web, self._now_ms() // 1000)
         except EdgeError as error:
             self._fail(app, recipient, error)
 
@@ -109,3 +117,15 @@ class PushDelivery:
                 ):
                     continue  # a device that hears its own deliveries would never end
                 self._hand_over(app, recipient, payload)
+
+
+def _for_browsers(payload: dict[str, Any]) -> dict[str, Any]:
+    """Return notification and data, with what the payload has for browsers alone."""
+    own = payload.get("web")
+    given = own if isinstance(own, dict) else {}
+    found: dict[str, Any] = {}
+    for name in ("notification", "data"):
+        parts = [one for one in (payload.get(name), given.get(name)) if isinstance(one, dict)]
+        if parts:
+            found[name] = {key: value for part in parts for key, value in part.items()}
+    return found

@@ -6,10 +6,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from deploy.edge.channel import Channel
 from deploy.edge.http import answer, authority_of, guarded, paged
 from deploy.edge.meta import is_meta
-from deploy.edge.occupancy import occupancy
+from deploy.edge.occupancy import details
 from deploy.edge.refusals import CAPABILITY_REFUSED, INVALID_PARAMETER, refused
 
 __all__ = ["ROUTES"]
@@ -21,7 +20,7 @@ async def _status(request: Request) -> Response:
     authority = authority_of(request)
     name = request.path_params["channel"]
     authority.require("channel-metadata", name)
-    return answer(request, _details(authority.app.channel(name)))
+    return answer(request, details(authority.app.channel(name)))
 
 
 async def _enumerate(request: Request) -> Response:
@@ -41,13 +40,8 @@ async def _enumerate(request: Request) -> Response:
         and authority.capability.allows("channel-metadata", name)
     )
     page, links = paged(request, names, str)
-    shown: list[Any] = page if by == "id" else [_details(channels[name]) for name in page]
+    shown: list[Any] = page if by == "id" else [details(channels[name]) for name in page]
     return answer(request, shown, headers=links)
-
-
-def _details(channel: Channel) -> dict[str, Any]:
-    status = {"isActive": True, "occupancy": {"metrics": occupancy(channel)}}
-    return {"channelId": channel.name, "name": channel.name, "status": status}
 
 
 ROUTES = [

@@ -14,8 +14,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from deploy.edge.auth import Authority
-from deploy.edge.bounds import TOKEN_TTL_MAX_MS
+from deploy.edge.auth import Authority, bearer_of
+from deploy.edge.bounds import DEVICE_TOKEN_TTL_MS
 from deploy.edge.devices import Device, Subscription, read_device
 from deploy.edge.http import answer, authority_of, body_of, edge_of, empty, guarded, paged
 from deploy.edge.refusals import (
@@ -26,11 +26,13 @@ from deploy.edge.refusals import (
     refused,
     unauthorized,
 )
+from deploy.edge.tokens import Claims, issue_token
 from deploy.edge.wire import convert
 
 __all__ = ["ROUTES"]
 
-TOKEN_BYTES: Final = 24
+NONCE_BYTES: Final = 9
+DEVICE_CAPABILITY: Final = '{"*":["push-subscribe"]}'
 CHANGEABLE: Final = ("clientId", "metadata", "push")
 
 
@@ -51,7 +53,8 @@ def _is_device(request: Request, device: Device) -> bool:
         given = (request.headers.get(header, ""), _decoded(request, header))
         if known and any(hmac.compare_digest(known.encode(), one.encode()) for one in given if one):
             return True
-    return False
+    token, bearer = device.device_identity_token, bearer_of(request.headers)
+    return bool(token and bearer) and hmac.compare_digest((token or "").encode(), bearer.encode())
 
 
 def _authority(request: Request, device: Device | None) -> Authority:
@@ -73,16 +76,15 @@ def _device(request: Request) -> Device | None:
 
 def _save(request: Request, authority: Authority, device: Device) -> dict[str, Any]:
     """Register a device and return what is told of it, with a token of its own."""
-    edge = edge_of(request)
     known = authority.app.devices.get(device.id)
     token = known.device_identity_token if known is not None else None
     secret = device.device_secret or (known.device_secret if known is not None else None)
-    now_ms = edge.clock.time_ms()
+    now_ms = edge_of(request).clock.time_ms()
     made = msgspec.structs.replace(
         device,
         app_id=authority.app.id,
         device_secret=secret,
-        device_identity_token=token or edge.random_text(TOKEN_BYTES),
+        device_identity_token=token or _identity_token(request, authority, device, now_ms),
         modified=now_ms,
     )
     authority.app.devices.save(made)
@@ -90,11 +92,24 @@ def _save(request: Request, authority: Authority, device: Device) -> dict[str, A
         "token": made.device_identity_token,
         "keyName": authority.key_name,
         "issued": now_ms,
-        "expires": now_ms + TOKEN_TTL_MAX_MS,
-        "capability": '{"*":["push-subscribe"]}',
+        "expires": now_ms + DEVICE_TOKEN_TTL_MS,
+        "capability": DEVICE_CAPABILITY,
         "deviceId": made.id,
     }
     return {**made.shown(), "deviceIdentityToken": identity}
+
+
+def _identity_token(request: Request, authority: Authority, device: Device, now_ms: int) -> str:
+    """Return a token by which a device acts for itself; a bearer token like any other."""
+    claims = Claims(
+        key_name=authority.key_name,
+        issued_ms=now_ms,
+        expires_ms=now_ms + DEVICE_TOKEN_TTL_MS,
+        capability=DEVICE_CAPABILITY,
+        client_id=device.client_id,
+        nonce=edge_of(request).random_text(NONCE_BYTES),
+    )
+    return issue_token(claims, authority.app.keys[authority.key_name], authority.app.id)
 
 
 async def _register(request: Request) -> Response:
@@ -103,6 +118,8 @@ async def _register(request: Request) -> Response:
     allows = authority.capability.allows_anywhere
     if not allows("push-admin") and not allows("push-subscribe"):
         raise refused(CAPABILITY_REFUSED, "the credentials do not allow push-subscribe")
+    if not allows("push-admin"):
+        device.client_id = authority.stamped(device.client_id)  # nobody gets another's pushes
     known = authority.app.devices.get(device.id)
     if known is not None:
         is_same = hmac.compare_digest(
@@ -180,12 +197,13 @@ async def _list(request: Request) -> Response:
 
 
 async def _remove_where(request: Request) -> Response:
-    authority = _authority(request, None)
     device_id, client_id = _filters(request)
+    device = authority_of(request).app.devices.get(device_id or "")
+    authority = _authority(request, device)
     if device_id is None and client_id is None:
         raise refused(BAD_REQUEST, "name a deviceId or a clientId")
-    for device in authority.app.devices.find(device_id, client_id):
-        authority.app.devices.remove(device)
+    for found in authority.app.devices.find(device_id, client_id):
+        authority.app.devices.remove(found)
     return empty(request)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from deploy.edge.bounds import TOKEN_TTL_MAX_MS
+from deploy.edge.bounds import DEVICE_TOKEN_TTL_MS
 from deploy.edge.capability import Capability
 from deploy.edge.refusals import TOKEN_REVOKED, refused
 from deploy.edge.tokens import Claims
@@ -28,6 +28,10 @@ class Revocations:
         known, _ = self._revoked.get((kind, value), (0, 0))
         self._revoked[kind, value] = (max(known, issued_before_ms), applies_at_ms)
 
+    def export(self) -> dict[tuple[str, str], tuple[int, int]]:
+        """Return all: issued before, and from when on that counts, by kind and value."""
+        return dict(self._revoked)
+
     def check(self, claims: Claims, now_ms: int) -> None:
         """Raise EdgeError for a revoked token."""
         if self._revoked and self._is_hit(claims, now_ms):
@@ -47,7 +51,7 @@ class Revocations:
     def forget(self, now_ms: int) -> None:
         """Drop what can concern no living token."""
         for target, (before_ms, _) in list(self._revoked.items()):
-            if before_ms + TOKEN_TTL_MAX_MS < now_ms:
+            if before_ms + DEVICE_TOKEN_TTL_MS < now_ms:
                 del self._revoked[target]
 
     @staticmethod

@@ -62,7 +62,13 @@ async def _create(request: Request) -> Response:
     app = edge.add_app(app_id, keys, namespaces)
     for channel in asked.channels:
         _fill(edge.random_text, app, channel)
-    return answer(request, _shown(app, keys, namespaces, asked.channels), 201)
+    where = {"endpoint": request.url.hostname, "port": _port(request), "tls": edge.is_tls}
+    return answer(request, {**_shown(app, keys, namespaces, asked.channels), **where}, 201)
+
+
+def _port(request: Request) -> int:
+    """Return the port that the app's clients connect to: the one that was asked."""
+    return request.url.port or (443 if request.url.scheme == "https" else 80)
 
 
 def _made_key(random_text: Any, app_id: str, asked: _KeyAsked) -> Key:
@@ -133,10 +139,12 @@ async def _delete(request: Request) -> Response:
 
 
 async def _fixtures(request: Request) -> Response:
+    body = await body_of(request)
+    if body == [] and "authorization" not in request.headers:
+        return answer(request, {}, 201)  # asked of a sandbox to see whether it is there
     authority = authority_of(request)
     if authority.app is edge_of(request).app:
         raise unauthorized("stats fixtures", authority.app.id)
-    body = await body_of(request)
     for one in body if isinstance(body, list) else [body]:
         authority.app.stats.add_fixture(one)
     return answer(request, {}, 201)

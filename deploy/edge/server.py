@@ -13,6 +13,7 @@ from deploy.edge.bounds import (
     HISTORY_ALL_BYTES_MAX,
     SILENCE_MAX_S,
 )
+from deploy.edge.comet import CometSocket, CometSockets
 from deploy.edge.connection import HEARTBEAT, Connection, Connections
 from deploy.edge.dispatch import Dispatch
 from deploy.edge.keys import EdgeKeys, Key
@@ -30,6 +31,7 @@ from deploy.edge.refusals import (
 )
 from deploy.edge.rest_auth import Nonces
 from deploy.edge.store import SqliteStore
+from deploy.edge.web_push import WebPushService
 from deploy.edge.websocket import EdgeSocket
 from deploy.edge.wire import Action, Format, Frame, Protocol
 from pipelines.errors import EdgeError
@@ -69,13 +71,20 @@ class Edge:
         self.backend_key = keys.keys[0]
         self.nonces = Nonces()
         self.pushes = PushSink(clock.time_ms)
-        self.sockets: set[EdgeSocket] = set()
+        self.web_pushes = WebPushService(clock.time_ms)
+        self.sockets: set[EdgeSocket | CometSocket] = set()
+        self.comets = CometSockets()
         self.connections = Connections(clock.time_ms, random_text)
         self.connections.on_end = lambda connection: self._say(connection, "connection.closed")
         self.publishing = Publishing(clock.time_ms, random_text, rules)
         self.publishing.connection_of_key = self.connections.of_key
         self.push_delivery = PushDelivery(
-            self.apps, self.pushes, self.publishing, lambda app: self.meta[app.id]
+            self.apps,
+            self.pushes,
+            self.web_pushes,
+            self.publishing,
+            lambda app: self.meta[app.id],
+            clock.time_ms,
         )
         self.dispatch = Dispatch(self.apps, self.connections, self.publishing, clock.time_ms)
 
@@ -117,7 +126,7 @@ class Edge:
 
     def greet(
         self,
-        socket: EdgeSocket,
+        socket: EdgeSocket | CometSocket,
         headers: Mapping[str, str],
         query: Mapping[str, str],
         form: Format,
@@ -147,6 +156,7 @@ class Edge:
         self.store = store
         self.app.store = store
         store.load_stats(self.app.id, self.app.stats)
+        store.load_revocations(self.app.id, self.app.revocations)
 
     async def keep_time(self) -> None:
         """Run for as long as the edge does: heartbeats, expiry, and what is to be forgotten."""
@@ -185,8 +195,10 @@ class Edge:
         """Tell occupancy that has changed, and messages that a limit kept back."""
         for app in self.apps.all():
             self.enforce_revocations(app)
-            for channel in app.channels.values():
-                tell_occupancy(channel, now_ms)
+            for channel in list(app.channels.values()):
+                if tell_occupancy(channel, now_ms):
+                    for observer in app.occupancy_observers:
+                        observer(app, channel)
         self.connections.forget(now_ms)
         for connection in self.connections.all():
             if connection.muted:
@@ -206,6 +218,7 @@ class Edge:
             app.forget(now_ms)
             held = sum(one.authority.app is app for one in self.connections.all())
             app.stats.level("connections.all", held)
+            self.meta[app.id].tell_statistics()
         if self.store is not None:
             self.store.save_stats(self.app.id, self.app.stats)
             self.store.forget(now_ms)

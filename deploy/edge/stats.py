@@ -11,7 +11,7 @@ from typing import Any, Final
 from deploy.edge.bounds import STATS_MINUTES_MAX
 from deploy.edge.refusals import BAD_REQUEST, INVALID_PARAMETER, refused
 
-__all__ = ["UNITS", "Stats", "interval_id", "interval_start"]
+__all__ = ["SCHEMA", "UNITS", "Stats", "interval_id", "interval_start"]
 
 UNITS: Final = {
     "minute": "%Y-%m-%d:%H:%M",
@@ -32,6 +32,10 @@ class Stats:
         self._minutes: OrderedDict[str, Entries] = OrderedDict()
         self._live: tuple[int, Entries] = (-1, {})
         self._changed: set[str] = set()
+        self._told = self._last()
+
+    def _last(self) -> str:
+        return interval_id(self._now_ms() - 60_000, "minute")
 
     def _now(self) -> Entries:
         minute = self._now_ms() // 60_000
@@ -108,6 +112,15 @@ class Stats:
             if self._minutes[name] and start <= interval <= end:
                 _merge(found.setdefault(interval, {}), self._minutes[name])
         return found
+
+    def finished(self) -> tuple[str, Entries] | None:
+        """Return the minute that ended since the last call, where anything was counted in it."""
+        name = self._last()
+        if name == self._told:
+            return None
+        self._told = name
+        entries = self._minutes.get(name)
+        return (name, entries) if entries else None
 
     def export_changed(self) -> dict[str, Entries]:
         """Return the minutes that may have changed since the last call."""

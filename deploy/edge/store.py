@@ -12,8 +12,10 @@ from typing import Final
 
 import msgspec
 
-from deploy.edge.bounds import PERSISTED_MS
+from deploy.edge.bounds import DEVICE_TOKEN_TTL_MS, PERSISTED_MS
 from deploy.edge.channel import Channel
+from deploy.edge.refusals import INTERNAL, refused
+from deploy.edge.revocations import Revocations
 from deploy.edge.stats import Stats
 from deploy.edge.wire import Annotation, Message
 
@@ -31,6 +33,10 @@ CREATE TABLE IF NOT EXISTS kept (
   PRIMARY KEY (app, channel, serial, kind)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS kept_at ON kept (at_ms);
+CREATE TABLE IF NOT EXISTS revoked (
+  app TEXT, kind TEXT, value TEXT, before_ms INTEGER NOT NULL, applies_ms INTEGER NOT NULL,
+  PRIMARY KEY (app, kind, value)
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS minute (
   app TEXT, name TEXT, body BLOB NOT NULL, PRIMARY KEY (app, name)
 ) WITHOUT ROWID;
@@ -58,6 +64,7 @@ class SqliteStore:
             self._database.execute("DELETE FROM kept WHERE app != ?", (app_id,))
             self._database.execute("DELETE FROM channel WHERE app != ?", (app_id,))
             self._database.execute("DELETE FROM minute WHERE app != ?", (app_id,))
+            self._database.execute("DELETE FROM revoked WHERE app != ?", (app_id,))
         self._loop = loop
         self._waiting: list[Row] = []
         self._timer: asyncio.Handle | None = None
@@ -146,9 +153,31 @@ class SqliteStore:
         except sqlite3.Error:
             logger.exception("the statistics could not be written")
 
+    def load_revocations(self, app_id: str, revocations: Revocations) -> None:
+        """Refuse the tokens that were revoked in a former life."""
+        rows = self._database.execute(
+            "SELECT kind, value, before_ms, applies_ms FROM revoked WHERE app = ?", (app_id,)
+        )
+        for row in rows:
+            revocations.revoke(*row)
+
+    def save_revocations(self, app_id: str, revocations: Revocations) -> None:
+        """Keep what is revoked, before whoever revoked it is answered. Raises EdgeError."""
+        rows = [(app_id, *target, *times) for target, times in revocations.export().items()]
+        try:
+            with self._database:
+                self._database.executemany(
+                    "INSERT OR REPLACE INTO revoked VALUES (?, ?, ?, ?, ?)", rows
+                )
+        except sqlite3.Error as error:
+            logger.exception("revocations could not be written")
+            raise refused(INTERNAL, "the revocation could not be written") from error
+
     def forget(self, now_ms: int) -> None:
-        """Delete what is older than a namespace keeps."""
+        """Delete what is older than a namespace keeps, or can concern no living token."""
         with self._database:
+            old_ms = now_ms - DEVICE_TOKEN_TTL_MS
+            self._database.execute("DELETE FROM revoked WHERE before_ms < ?", (old_ms,))
             self._database.execute("DELETE FROM kept WHERE at_ms < ?", (now_ms - PERSISTED_MS,))
 
     def close(self) -> None:

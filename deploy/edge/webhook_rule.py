@@ -21,19 +21,17 @@ import msgspec
 from msgspec import Struct
 
 from deploy.edge.app import App
-from deploy.edge.channel import Channel
 from deploy.edge.keys import Key
-from deploy.edge.wire import Format, Message, PresenceMessage, encode_value, shown
+from deploy.edge.refusals import RULE_BUSY, RULE_REFUSED, RULE_UNREACHED
+from deploy.edge.rule_event import SITE, SOURCES, RuleEvent, Taker
+from deploy.edge.wire import Format, encode_value
 from pipelines.errors import StackError
 
 __all__ = ["WebhookRule", "read_rules"]
 
 logger = logging.getLogger(__name__)
 
-SITE: Final = "overround"
 VERSION: Final = "1.2"
-NAMES: Final = {"channel.message": "channel.message", "channel.presence": "presence.message"}
-INNER: Final = {"channel.message": "messages", "channel.presence": "presence"}
 BATCH_MAX: Final = 1_000
 BATCH_INTERVAL_S: Final = 1.0
 KEPT_MS: Final = 300_000
@@ -66,16 +64,7 @@ class _Rule(Struct, rename="camel"):
     source: _Source = msgspec.field(default_factory=_Source)
 
 
-class _Event(Struct):
-    """One event that waits: what is sent of it, and since when."""
-
-    at_ms: int
-    channel: str
-    serial: str
-    inner: list[Any]
-
-
-class WebhookRule:
+class WebhookRule(Taker):
     """One rule; `run` sends for as long as the edge lives."""
 
     def __init__(
@@ -87,6 +76,7 @@ class WebhookRule:
         client: httpx.AsyncClient,
     ) -> None:
         self._rule = rule
+        self.source, self.id = rule.source.type, rule.id
         self._app_id = app_id
         self._now_ms = now_ms
         self._client = client
@@ -95,48 +85,36 @@ class WebhookRule:
         self._key = keys.get(f"{app_id}.{rule.target.signing_key_id}") or keys.get(
             rule.target.signing_key_id
         )
-        self._waiting: deque[_Event] = deque()
+        self._waiting: deque[RuleEvent] = deque()
         self._woken = asyncio.Event()
         self._singles: set[asyncio.Task[None]] = set()
         self._at_once = asyncio.Semaphore(SINGLE_AT_ONCE_MAX)
         self.dropped = 0
 
-    def messages(self, app: App, channel: Channel, messages: Sequence[Message]) -> None:
-        """Take messages of a publication."""
-        if self._takes(app, channel, "channel.message"):
-            self._add(channel, [shown(one, self._form) for one in messages])
+    def covers(self, app: App, channel: str) -> bool:
+        """Return whether the rule is for a channel."""
+        return app.id == self._app_id and self._covers.search(channel) is not None
 
-    def presence(self, app: App, channel: Channel, messages: Sequence[PresenceMessage]) -> None:
-        """Take what members did."""
-        if self._takes(app, channel, "channel.presence"):
-            self._add(channel, [shown(one, self._form) for one in messages])
-
-    def _takes(self, app: App, channel: Channel, source: str) -> bool:
-        return (
-            app.id == self._app_id
-            and source == self._rule.source.type
-            and self._covers.search(channel.name) is not None
-        )
-
-    def _add(self, channel: Channel, inner: list[Any]) -> None:
-        event = _Event(self._now_ms(), channel.name, channel.serial(), inner)
+    def take(self, event: RuleEvent) -> None:
+        """Send an event on, by itself or in the next batch."""
         if self._rule.request_mode == "single":
             self._single(event)
             return
         self._waiting.append(event)
         self._woken.set()
 
-    def _single(self, event: _Event) -> None:
+    def _single(self, event: RuleEvent) -> None:
         if len(self._singles) >= SINGLE_WAITING_MAX:
             self._drop(1, "too many requests are under way")
+            self.trouble(RULE_BUSY, "too many requests of a rule are under way")
             return
         task = asyncio.get_running_loop().create_task(self._send_single(event))
         self._singles.add(task)
         task.add_done_callback(self._singles.discard)
 
-    async def _send_single(self, event: _Event) -> None:
+    async def _send_single(self, event: RuleEvent) -> None:
         async with self._at_once:
-            body = encode_value(self._envelope(event), self._form)
+            body = encode_value(self._alone(event), self._form)
             for pause_s in (*SINGLE_PAUSES_S, None):
                 status = await self._post(body, {})
                 if status < 500 or pause_s is None:
@@ -145,18 +123,12 @@ class WebhookRule:
             if not 200 <= status < 300:
                 self._drop(1, f"the last answer was {status}")
 
-    def _envelope(self, event: _Event) -> Any:
-        if not self._rule.target.enveloped:
-            return event.inner[0].get("data") if event.inner else None
-        return {
-            "source": self._rule.source.type,
-            "appId": self._app_id,
-            "channel": event.channel,
-            "site": SITE,
-            "ruleId": self._rule.id,
-            "timestamp": event.at_ms,
-            INNER[self._rule.source.type]: event.inner,
-        }
+    def _alone(self, event: RuleEvent) -> Any:
+        """Return what is sent of an event by itself."""
+        if self._rule.target.enveloped:
+            return event.envelope(self._app_id, self._rule.id, self._form)
+        body = event.body(self._form)
+        return body if event.state is not None else next(iter(body.values()))[0].get("data")
 
     async def run(self) -> None:
         """Send batches, at most one a second and one at a time."""
@@ -187,15 +159,16 @@ class WebhookRule:
         if count:
             self._drop(count, "nobody took them for five minutes")
 
-    def _item(self, event: _Event) -> dict[str, Any]:
-        source = self._rule.source.type
-        data = {"channelId": event.channel, "site": SITE, INNER[source]: event.inner}
+    def _item(self, event: RuleEvent) -> dict[str, Any]:
+        data = event.body(self._form)
+        if event.state is None:
+            data = {"channelId": event.channel, "site": SITE, **data}
         return {
             "webhookId": self._rule.id,
-            "source": source,
+            "source": event.source,
             "serial": event.serial,
             "timestamp": event.at_ms,
-            "name": NAMES[source],
+            "name": event.name,
             "data": data,
         }
 
@@ -216,7 +189,10 @@ class WebhookRule:
             )
         except httpx.HTTPError as error:
             logger.info("webhook got no answer rule=%s error=%s", self._rule.id, error)
+            self.trouble(RULE_UNREACHED, "the webhook gave no answer")
             return 599
+        if not response.is_success:
+            self.trouble(RULE_REFUSED, f"the webhook answered {response.status_code}")
         return response.status_code
 
     def _drop(self, count: int, why: str) -> None:
@@ -243,7 +219,7 @@ def read_rules(
             rule = msgspec.convert(value, _Rule)
             if rule.rule_type != "http":
                 raise StackError(f"a rule of type {rule.rule_type!r} is not one the edge has")
-            if rule.source.type not in NAMES or rule.request_mode not in ("single", "batch"):
+            if rule.source.type not in SOURCES or rule.request_mode not in ("single", "batch"):
                 raise StackError("a webhook rule's source or requestMode is not one the edge has")
             rules.append(WebhookRule(rule, app_id, keys, now_ms, client))
         except (msgspec.ValidationError, re.error) as error:

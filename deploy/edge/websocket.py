@@ -18,7 +18,7 @@ from websockets.server import ServerProtocol
 
 from deploy.edge.bounds import FRAME_BYTES_MAX, OUTGOING_BYTES_MAX, REPLAY_BYTES_MAX
 from deploy.edge.connection import Connection
-from deploy.edge.refusals import GOING_AWAY, INTERNAL, refused
+from deploy.edge.refusals import GOING_AWAY, INTERNAL, TOKEN_ERRORS, refused
 from deploy.edge.wire import Action, ErrorInfo, Format, Frame, Protocol, decode_protocol
 from pipelines.errors import EdgeError
 
@@ -31,7 +31,6 @@ logger = logging.getLogger(__name__)
 
 CLOSE_NORMAL: Final = 1000
 CLOSE_GOING_AWAY: Final = 1001
-TOKEN_ERRORS: Final = range(40140, 40150)
 
 
 class EdgeSocket(asyncio.Protocol):
@@ -52,6 +51,8 @@ class EdgeSocket(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is of no such class
         self._transport.set_write_buffer_limits(high=OUTGOING_BYTES_MAX)
+        # Straight to the transport while there is one: this is asked for each delivery.
+        self.send_bytes = self._transport.write  # type: ignore[method-assign,assignment]
         self._others.add(self)
         self.edge.sockets.add(self)
 
@@ -59,6 +60,7 @@ class EdgeSocket(asyncio.Protocol):
         self._others.discard(self)
         self.edge.sockets.discard(self)
         self._transport = None
+        self.__dict__.pop("send_bytes", None)
         connection, self.connection = self.connection, None
         if connection is not None and connection.socket is self:
             self.edge.connections.cut(connection)

@@ -100,6 +100,7 @@ class Annotation(Struct, rename="camel", omit_defaults=True, kw_only=True):
     extras: dict[str, Any] | None = None
 
 
+Carried = TypeVar("Carried", bound=Message | PresenceMessage | Annotation)
 #: What carries data with an encoding.
 Carrier = TypeVar("Carrier", Message, PresenceMessage, Annotation)
 
@@ -175,7 +176,7 @@ def convert_message(value: object) -> Message:
     return convert(value, Message)
 
 
-def shown(carrier: Carrier, form: Format) -> Any:
+def shown(carrier: Message | PresenceMessage | Annotation, form: Format) -> Any:
     """Return what a REST answer of this format holds for it."""
     return msgspec.to_builtins(outgoing(carrier, form), builtin_types=(bytes,))
 
@@ -185,7 +186,7 @@ def encode_value(value: object, form: Format) -> bytes:
     return msgspec.msgpack.encode(value) if form is Format.MSGPACK else msgspec.json.encode(value)
 
 
-def outgoing(message: Carrier, form: Format) -> Carrier:
+def outgoing(message: Carried, form: Format) -> Carried:
     """Return it as a client of this format gets it: bytes are base64 in JSON."""
     if form is Format.MSGPACK or not isinstance(message.data, bytes):
         return message
@@ -197,11 +198,12 @@ def outgoing(message: Carrier, form: Format) -> Carrier:
 class Frame:
     """A protocol message for many sockets: each format is encoded once, when first asked for."""
 
-    __slots__ = ("_wire", "message")
+    __slots__ = ("message", "wires")
 
     def __init__(self, message: Protocol) -> None:
         self.message = message
-        self._wire: list[bytes | None] = [None, None]
+        #: By format; None where nobody has asked for it yet.
+        self.wires: list[bytes | None] = [None, None]
 
     def renamed(self, channel: str) -> "Frame":
         """Return the frame for one who knows the channel by another name; "" is the same."""
@@ -211,9 +213,9 @@ class Frame:
 
     def wire(self, form: Format) -> bytes:
         """Return the whole WebSocket frame, header included."""
-        found = self._wire[form]
+        found = self.wires[form]
         if found is None:
-            found = self._wire[form] = _frame(self.message, form)
+            found = self.wires[form] = _frame(self.message, form)
         return found
 
 
@@ -229,6 +231,12 @@ def _frame(message: Protocol, form: Format) -> bytes:
             notes = [outgoing(one, form) for one in message.annotations]
             message = msgspec.structs.replace(message, annotations=notes)
     return websocket_frame(encode_value(message, form), binary=form is Format.MSGPACK)
+
+
+def payload_of(wire: bytes) -> bytes:
+    """Return what a frame made by `websocket_frame` carries."""
+    size = wire[1]
+    return wire[2 if size < 126 else 4 if size == 126 else 10 :]
 
 
 def websocket_frame(payload: bytes, binary: bool) -> bytes:

@@ -21,6 +21,7 @@ TIMEOUT_S: Final = 300.0
 #: Where a file is in its package, and its name here; licences are shipped with the scripts.
 ASSETS: Final = {
     "ably/build/ably.min.js": "ably.min.js",
+    "ably/build/push.umd.min.js": "ably-push.min.js",
     "ably/LICENSE": "ably.LICENSE",
     "@ably/vcdiff-decoder/dist/vcdiff-decoder.min.js": "vcdiff-decoder.min.js",
     "@ably/vcdiff-decoder/LICENSE": "vcdiff-decoder.LICENSE",

@@ -37,6 +37,8 @@ def test_a_message_has_versions_and_one_place(rest: httpx.Client) -> None:
     assert versions[1]["version"]["serial"] == first["versionSerial"]
     assert versions[1]["version"]["description"] == "typo"
     assert versions[3]["version"]["serial"] == last["versionSerial"]
+    moments = [one["version"]["timestamp"] for one in versions]
+    assert moments == sorted(set(moments))
     (listed,) = rest.get("/channels/mutable:a/messages").json()
     assert listed["version"]["serial"] == last["versionSerial"]
 

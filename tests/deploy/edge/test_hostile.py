@@ -16,8 +16,8 @@ from deploy.edge.wire import Action
 from tests.deploy.edge.peer import WAIT_S, peer
 from tests.edge_process import RunningEdge
 
-FRAMES = 2_000
-REQUESTS = 1_000
+FRAMES = 3_000
+REQUESTS = 4_000
 SEED = 20_260_101
 
 VALUES = [None, True, -1, 2**70, 1.5, "", "x", "\x00", "é" * 40, [], {}, [[]], {"a": 1}, "*", ":"]
@@ -32,7 +32,9 @@ PATHS = [
     "/channels/c/messages/x/annotations", "/channels/c/presence", "/channels/c", "/channels",
     "/messages", "/presence", "/stats", "/time", "/push/publish", "/push/batch/publish",
     "/push/deviceRegistrations", "/push/deviceRegistrations/d", "/push/channelSubscriptions",
-    "/push/channels", "/keys/a.b/requestToken", "/keys/a.b/revokeTokens", "/apps", "/apps/x",
+    "/push/channels", "/push/publicVapidKey", "/comet/connect", "/comet/x!y/recv",
+    "/comet/x!y/send", "/comet/x!y/close", "/overround/web-push", "/overround/web-push/x",
+    "/keys/a.b/requestToken", "/keys/a.b/revokeTokens", "/apps", "/apps/x",
     "/../../etc/passwd", "/pages/%2e%2e/%2e%2e/pyproject.toml", "/%00", "/" + "a" * 4_000,
 ]  # fmt: skip
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -11,8 +12,10 @@ from confluent_kafka.admin import AdminClient
 
 from deploy.edge.kafka_stream import routing_key
 from deploy.edge.keys import EdgeKeys
+from deploy.edge.wire import Action
 from deploy.edge.wire import Message as Published
 from pipelines.topics import DEAD_LETTERS, EVENTS
+from tests.deploy.edge.peer import peer
 from tests.edge_process import running_edge
 
 
@@ -46,13 +49,18 @@ def read_one(bootstrap_servers: str, topic: str) -> Message:
     raise AssertionError("nothing came")
 
 
+def keys_with_rules(folder: Path, rules: list[dict[str, Any]]) -> EdgeKeys:
+    path = folder / "keys.json"
+    keys = EdgeKeys.load_or_create(path, lambda n: "abcdefgh" * (n // 4))
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"rules": rules}))
+    return keys
+
+
 @pytest.mark.kafka
 def test_messages_arrive_enveloped_and_raw(
     fresh_topics: Callable[[int], str], free_ports: Callable[[int], list[int]], tmp_path: Path
 ) -> None:
     servers = fresh_topics(2)
-    keys_file = tmp_path / "keys.json"
-    keys = EdgeKeys.load_or_create(keys_file, lambda n: "abcdefgh" * (n // 4))
     common = {"ruleType": "kafka", "source": {"channelFilter": "^s:"}}
     rules = [
         {
@@ -70,7 +78,7 @@ def test_messages_arrive_enveloped_and_raw(
             },
         },
     ]
-    keys_file.write_text(json.dumps(json.loads(keys_file.read_text()) | {"rules": rules}))
+    keys = keys_with_rules(tmp_path, rules)
     name, _, secret = keys.backend_key.partition(":")
     (port,) = free_ports(1)
     with running_edge(port, tmp_path) as edge:
@@ -87,3 +95,38 @@ def test_messages_arrive_enveloped_and_raw(
     headers = dict(raw.headers() or [])
     assert headers["x-ably-envelope-channel"] == b"s:1"
     assert headers["content-type"] == b"application/json"
+
+
+@pytest.mark.kafka
+def test_members_and_channels_that_begin_arrive_too(
+    fresh_topics: Callable[[int], str], free_ports: Callable[[int], list[int]], tmp_path: Path
+) -> None:
+    servers = fresh_topics(2)
+    rules = [
+        {
+            "ruleType": "kafka",
+            "id": topic,
+            "source": {"channelFilter": "^s:", "type": kind},
+            "target": {"routingKey": f"{topic}:#{{{key}}}", "brokers": [servers]},
+        }
+        for topic, kind, key in (
+            (EVENTS, "channel.presence", "message.clientId"),
+            (DEAD_LETTERS, "channel.lifecycle", "channelName"),
+        )
+    ]
+    keys_with_rules(tmp_path, rules)
+    (port,) = free_ports(1)
+    with running_edge(port, tmp_path) as edge, peer(edge, clientId="ann") as one:
+        one.send(Action.ATTACH, channel="s:1")
+        one.hear(Action.ATTACHED)
+        entered = [{"action": 2, "data": "here"}]
+        one.send(Action.PRESENCE, channel="s:1", msgSerial=0, presence=entered)
+        one.hear(Action.ACK)
+    member = read_one(servers, EVENTS)
+    assert member.key() == b"ann"
+    value = json.loads(member.value() or b"")
+    assert (value["source"], value["presence"][0]["data"]) == ("channel.presence", "here")
+    opened = read_one(servers, DEAD_LETTERS)
+    assert opened.key() == b"s:1"
+    value = json.loads(opened.value() or b"")
+    assert (value["source"], value["name"]) == ("channel.lifecycle", "channel.opened")

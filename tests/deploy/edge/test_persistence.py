@@ -89,3 +89,41 @@ def test_what_was_acknowledged_survives_a_kill_and_is_not_doubled(
             client.post(path, json=message).raise_for_status()
         found = [one["data"] for one in client.get(path, params=forwards).json()]
         assert found == [str(number) for number in range(51)]
+
+
+def test_a_revoked_token_stays_revoked(
+    free_ports: Callable[[int], list[int]], tmp_path: Path
+) -> None:
+    keys_file = tmp_path / "keys.json"
+    keys = EdgeKeys.load_or_create(keys_file, lambda n: "abcdefgh" * (n // 4))
+    told = json.loads(keys_file.read_text())
+    told["keys"][0]["revocable"] = True
+    keys_file.write_text(json.dumps(told))
+    (port,) = free_ports(1)
+    name, _, secret = keys.backend_key.partition(":")
+    options = ("--data", str(tmp_path / "edge.db"))
+
+    def codes(client: httpx.Client, tokens: list[str]) -> list[int]:
+        answers = [
+            httpx.get(f"{client.base_url}/channels/c/messages", params={"access_token": one})
+            for one in tokens
+        ]
+        return [one.json()["error"]["code"] if one.is_error else 0 for one in answers]
+
+    with (
+        running_edge(port, tmp_path, *options) as edge,
+        httpx.Client(base_url=edge.url, auth=(name, secret)) as client,
+    ):
+        tokens = [
+            client.post(f"/keys/{name}/requestToken", json={"clientId": one}).json()["token"]
+            for one in ("ann", "bob")
+        ]
+        revoked = client.post(f"/keys/{name}/revokeTokens", json={"targets": ["clientId:ann"]})
+        assert revoked.json()["successCount"] == 1
+        assert codes(client, tokens) == [40141, 0]
+        os.kill(edge.pid, signal.SIGKILL)
+    with (
+        running_edge(port, tmp_path, *options) as edge,
+        httpx.Client(base_url=edge.url, auth=(name, secret)) as client,
+    ):
+        assert codes(client, tokens) == [40141, 0]

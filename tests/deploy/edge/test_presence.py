@@ -140,3 +140,18 @@ def test_occupancy_is_told_to_those_who_ask(app_edge: RunningEdge) -> None:
                 data = one.hear(Action.MESSAGE)["messages"][0]["data"]
                 if data == '{"metrics":{"subscribers":2}}':
                     break
+
+
+def test_a_member_that_its_client_enters_again_is_no_news(app_edge: RunningEdge) -> None:
+    """A client that cannot tell whether it is still present enters with the id of before."""
+    with peer(app_edge, clientId="ann") as ann, peer(app_edge) as other:
+        mine = ann.hear(Action.CONNECTED)["connectionId"]
+        attached(other, "again")
+        attached(ann, "again")
+        say(ann, "again", 0, ENTER, data="a")
+        member_id = other.hear(Action.PRESENCE)["presence"][0]["id"]
+        assert member_id == f"{mine}:0:0"
+        assert say(ann, "again", 1, ENTER, data="a", id=member_id)["action"] == Action.ACK
+        say(ann, "again", 2, ENTER, data="b", id="of-somebody:0:0")
+        frame = other.hear(Action.PRESENCE)["presence"][0]
+        assert (frame["action"], frame["data"], frame["id"]) == (UPDATE, "b", f"{mine}:2:0")

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 
 from deploy.edge.wire import Action
@@ -97,6 +98,10 @@ def test_answers_take_the_form_asked_for(rest: httpx.Client) -> None:
     assert enveloped.status_code == 200
     assert enveloped.json()["statusCode"] == 404
     assert enveloped.json()["response"]["error"]["code"] == 40400
+    packed = rest.get("/channels/none/messages", params={"envelope": "msgpack"})
+    assert msgspec.msgpack.decode(packed.content)["statusCode"] == 200
+    asked = {"Accept": "application/x-msgpack", "Origin": "http://a.example"}
+    assert rest.get("/channels/none/messages/x", headers=asked).json()["error"]["code"] == 40400
     page = rest.get("/channels/a<b/messages", headers={"Accept": "text/html"})
     assert page.headers["content-type"].startswith("text/html")
     assert "a&lt;b" in page.text
@@ -149,3 +154,15 @@ def test_tokens_are_revoked_at_once(
     fresh = httpx.post(f"{path}/requestToken", json={"clientId": "z"}, auth=auth_of(app)).json()
     bearer = {"Authorization": f"Bearer {fresh['token']}"}
     assert httpx.get(f"{sandbox.url}/channels/c/messages", headers=bearer).status_code == 200
+
+
+def test_an_app_says_where_it_is_served(
+    new_app: Callable[..., dict[str, Any]], sandbox: RunningEdge
+) -> None:
+    app = new_app()
+    assert (app["endpoint"], app["port"], app["tls"]) == ("127.0.0.1", sandbox.port, False)
+
+
+def test_whether_there_is_a_sandbox_can_be_asked_by_anybody(sandbox: RunningEdge) -> None:
+    assert httpx.post(f"{sandbox.url}/stats", json=[]).status_code == 201
+    assert httpx.post(f"{sandbox.url}/stats", json=[{"intervalId": "x"}]).status_code == 401

@@ -1,8 +1,12 @@
 """Figures by minute, recorded and as fixtures, alone and over REST."""
 
+import json
+
 import httpx
 import pytest
 
+from deploy.edge.app import App
+from deploy.edge.meta import STATISTICS, MetaChannels
 from deploy.edge.stats import Stats, interval_id, interval_start
 from pipelines.errors import EdgeError
 
@@ -24,6 +28,26 @@ def test_minutes_add_up_to_greater_units_and_peaks_do_not() -> None:
     assert hour["messages.all.all.count"] == 21
     assert hour["messages.inbound.all.all.data"] == 300
     assert hour["channels.peak"] == 3
+
+
+def test_a_minute_that_is_over_is_told_once() -> None:
+    now = [1_700_000_000_000]
+    app = App("a", (), (), str, lambda: now[0])
+    meta = MetaChannels(app)
+    app.stats.inbound("rest", "messages", 2, 100)
+    meta.tell_statistics()
+    assert STATISTICS not in app.channels  # the minute is not over
+    for _ in range(3):
+        now[0] += MINUTE_MS
+        meta.tell_statistics()
+        meta.tell_statistics()
+        app.forget(now[0])
+    (entry,) = app.channels[STATISTICS].history.after("")
+    (message,) = entry.messages
+    told = json.loads(str(message.data))
+    assert message.name == "update"
+    assert told["intervalId"] == interval_id(1_700_000_000_000, "minute")
+    assert told["entries"]["messages.inbound.rest.messages.count"] == 2
 
 
 @pytest.mark.parametrize("unit", ["minute", "hour", "day", "month"])

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deploy.edge.keys import Key
-from deploy.edge.tokens import Claims, issue_token, read_token, request_mac
+from deploy.edge.tokens import Claims, embedded, issue_token, read_token, request_mac
 from pipelines.errors import EdgeError
 
 KEY = Key("app.one", "secret-one")
@@ -78,9 +78,21 @@ def test_a_jwt_without_capability_has_its_keys() -> None:
     assert (claims.client_id, claims.capability) == (None, KEY.capability)
 
 
-def test_a_jwt_may_carry_a_token() -> None:
+def test_a_jwt_of_anybody_may_carry_a_token() -> None:
     inner = issue_token(CLAIMS, KEY, "app")
-    assert read_token(jwt(HEAD, {**BODY, "x-ably-token": inner}, KEY.secret), KEYS, 2_000) == CLAIMS
+    foreign = {"alg": "HS512", "kid": "of.somebody"}
+    assert embedded(jwt(foreign, {"x-ably-token": inner}, "unknown")) == inner
+    assert embedded(jwt({**foreign, "x-ably-token": inner}, {}, "unknown")) == inner
+    head = jwt({"enc": "A128GCM", "x-ably-token": inner}, {}, "").partition(".")[0]
+    assert embedded(f"{head}.key.iv.text.tag") == inner
+    assert read_token(inner, KEYS, 2_000) == CLAIMS
+
+
+@pytest.mark.parametrize("token", ["", "a.b", "a.b.c", "a.b.c.d.e", "bnVsbA.bnVsbA.x"])
+def test_what_carries_no_token_stays_what_it_is(token: str) -> None:
+    assert embedded(token) == token
+    nested = jwt({"x-ably-token": "x.y.z"}, {"x-ably-token": 7}, "")
+    assert embedded(nested) == nested
 
 
 @pytest.mark.parametrize(

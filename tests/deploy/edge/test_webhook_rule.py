@@ -14,7 +14,10 @@ from typing import Any
 
 import httpx
 
+from deploy.edge.actions import PresenceAction
 from deploy.edge.keys import EdgeKeys
+from deploy.edge.wire import Action
+from tests.deploy.edge.peer import peer
 from tests.edge_process import running_edge
 
 Call = tuple[dict[str, str], bytes]
@@ -74,7 +77,9 @@ def test_batches_are_signed_and_sent_again(
                 "target": {"url": single_url, "enveloped": True},
             },
         ]
-        keys_file.write_text(json.dumps(json.loads(keys_file.read_text()) | {"rules": rules}))
+        content = json.loads(keys_file.read_text()) | {"rules": rules}
+        content["keys"][0]["capability"] = '{"[*]*": ["*"]}'  # meta channels too
+        keys_file.write_text(json.dumps(content))
         with (
             running_edge(port, tmp_path) as edge,
             httpx.Client(base_url=edge.url, auth=(name, secret)) as client,
@@ -83,6 +88,9 @@ def test_batches_are_signed_and_sent_again(
             client.post("/channels/other/messages", json={"name": "y"})
             first, again = calls.get(timeout=10), calls.get(timeout=10)
             headers, body = singles.get(timeout=10)
+            (told,) = client.get("/channels/[meta]log/messages").json()
+    assert json.loads(told["data"])["error"]["code"] == 70002
+    assert json.loads(told["data"])["ruleId"] == "r1"
     assert first[1] == again[1]
     signature = base64.b64encode(hmac.new(secret.encode(), first[1], hashlib.sha256).digest())
     assert first[0]["x-ably-signature"] == signature.decode()
@@ -95,3 +103,53 @@ def test_batches_are_signed_and_sent_again(
     assert json.loads(body)["messages"][0]["name"] == "x"
     assert "x-ably-signature" not in headers
     assert singles.empty()
+
+
+def items(calls: "queue.Queue[Call]", count: int) -> list[dict[str, Any]]:
+    """The events of as many batches as it takes."""
+    found: list[dict[str, Any]] = []
+    while len(found) < count:
+        found += json.loads(calls.get(timeout=10)[1])["items"]
+    return found
+
+
+def test_presence_lifecycle_and_occupancy_are_told(
+    free_ports: Callable[[int], list[int]], tmp_path: Path
+) -> None:
+    keys_file = tmp_path / "keys.json"
+    EdgeKeys.load_or_create(keys_file, lambda n: "abcdefgh" * (n // 4))
+    (port,) = free_ports(1)
+    with listener([]) as (who, members), listener([]) as (life, lives), listener([]) as (how, all_):
+        rules = [
+            {
+                "id": source,
+                "ruleType": "http",
+                "source": {"channelFilter": "^told", "type": f"channel.{source}"},
+                "target": {"url": url},
+            }
+            for source, url in (("presence", who), ("lifecycle", life), ("occupancy", how))
+        ]
+        keys_file.write_text(json.dumps(json.loads(keys_file.read_text()) | {"rules": rules}))
+        with running_edge(port, tmp_path) as edge:
+            with peer(edge, clientId="ann") as one:
+                one.send(Action.ATTACH, channel="told:a")
+                one.send(Action.ATTACH, channel="other")
+                enter = [{"action": int(PresenceAction.ENTER), "data": "here"}]
+                one.send(Action.PRESENCE, channel="told:a", msgSerial=0, presence=enter)
+                one.hear(Action.ACK)
+                one.send(Action.CLOSE)  # the edge lets her leave by itself
+                one.hear(Action.CLOSED)
+            came, went = items(members, 2)
+            (opened,) = items(lives, 1)
+            counted = items(all_, 1)
+    assert (came["name"], came["data"]["channelId"]) == ("presence.message", "told:a")
+    said = [event["data"]["presence"][0] for event in (came, went)]
+    assert [(m["action"], m["clientId"], m["data"]) for m in said] == [
+        (PresenceAction.ENTER, "ann", "here"),
+        (PresenceAction.LEAVE, "ann", "here"),
+    ]
+    assert (opened["source"], opened["name"]) == ("channel.lifecycle", "channel.opened")
+    assert opened["data"]["channelId"] == opened["data"]["name"] == "told:a"
+    assert opened["data"]["status"]["isActive"] is True
+    assert {event["data"]["name"] for event in counted} == {"told:a"}
+    assert "connections" in counted[-1]["data"]["status"]["occupancy"]["metrics"]
