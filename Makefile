@@ -50,6 +50,7 @@ bench: setup ## Measure the whole way of a bet on this machine
 .PHONY: bench-core
 bench-core: setup ## Measure the engine alone, without Kafka
 	$(BIN)/python -m tests.bench.core $(ARGS)
+	$(BIN)/python -m tests.bench.settle
 
 # Which seeded runs of the simulation: make sim SEEDS=1-1000
 SEEDS ?= 1-1000
@@ -62,6 +63,14 @@ sim: setup ## Run the whole engine with seeded faults on simulated time
 bench-edge: setup ## Measure the edge: fan-out to many connections, deltas
 	$(BIN)/python -m tests.bench.edge_fanout $(ARGS)
 	$(BIN)/python -m tests.bench.edge_delta
+
+.PHONY: bench-restore
+bench-restore: setup ## Measure restores, and how long a killed shard is away
+	$(BIN)/python -m tests.bench.restore $(ARGS)
+
+.PHONY: cluster
+cluster: setup ## Kill, move and drain over several Ray nodes; the audit must hold after each
+	CLUSTER=all $(BIN)/python -m pytest tests/cluster -q -s $(ARGS)
 
 .PHONY: chaos
 chaos: setup ## Kill and freeze every part of a running system; the audit must hold after each

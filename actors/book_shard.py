@@ -1,38 +1,59 @@
-"""Actor `shard-NNN`: hosts the loop of one partition and answers queries about its books."""
+"""Actors `shard-NNN` and `standby-NNN`: each hosts a copy of one partition's books.
+
+One of the two owns the partition and answers queries about its books; the other folds its journal.
+"""
 
 import threading
 
+import ray
+
 from actors.host import Host
+from actors.lifeline import Lifeline
 from pipelines.clock import SystemClock
 from pipelines.collector import tune_collector
+from pipelines.kafka.journal_tail import KafkaJournalTail
 from pipelines.kafka.shard_log import KafkaShardLog
+from pipelines.kafka.snapshot_store import KafkaSnapshotStore
 from pipelines.metrics import ShardMetrics
 from pipelines.settings import Settings
-from pipelines.shard_loop import SettledRow, ShardLoop
+from pipelines.shard_copy import ShardCopy
+from pipelines.shard_loop import SettledRow
 from pipelines.topics import BETS, EVENTS, TRANSFERS
 
 __all__ = ["BookShard"]
 
 
-class _Loop:
-    """The loop in the shape that `Host` runs."""
+class _Copy:
+    """The copy in the shape that `Host` runs."""
 
-    def __init__(self, loop: ShardLoop, log: KafkaShardLog) -> None:
-        self.loop = loop
-        self._log = log
+    def __init__(
+        self, settings: Settings, partition: int, metrics: ShardMetrics, alone: bool
+    ) -> None:
+        self._settings = settings
+        self._partition = partition
+        self._log: KafkaShardLog | None = None
+        self.copy = ShardCopy(
+            partition,
+            self._new_log,
+            lambda: KafkaJournalTail(settings, partition),
+            lambda: KafkaSnapshotStore(settings, partition),
+            SystemClock(),
+            settings,
+            metrics,
+            alone,
+        )
+
+    def _new_log(self) -> KafkaShardLog:
+        self._log = KafkaShardLog(self._settings, self._partition)
+        return self._log
 
     def run_until(self, stop: threading.Event) -> None:
-        threading.Thread(target=self._stop_when, args=(stop,), daemon=True).start()
         tune_collector()
-        self.loop.run()
-
-    def _stop_when(self, stop: threading.Event) -> None:
-        stop.wait()
-        self.loop.stop()
+        self.copy.run_until(stop)
 
     def status(self) -> dict[str, object]:
-        status = self.loop.status()
-        ends = self._log.input_ends
+        status = self.copy.status()
+        ends = self._log.input_ends if self._log is not None and self.copy.owns else {}
         lag = {}
         for topic in (BETS, EVENTS, TRANSFERS):
             read = status[f"{topic}_next"]
@@ -42,42 +63,60 @@ class _Loop:
 
 
 class BookShard:
-    """One partition's books. Nothing crosses it but control and queries."""
+    """One copy of a partition's books. Nothing crosses it but control and queries."""
 
-    def __init__(self, name: str, version: str, settings: Settings, partition: int) -> None:
+    def __init__(
+        self, name: str, version: str, settings: Settings, partition: int, alone: bool
+    ) -> None:
         metrics = ShardMetrics(partition)
-        log = KafkaShardLog(settings, partition)
-        self._loop = ShardLoop(partition, log, SystemClock(), settings, metrics)
-        hosted = _Loop(self._loop, log)
+        hosted = _Copy(settings, partition, metrics, alone)
+        self._copy = hosted.copy
         metrics.follow(hosted.status)
+        self._lifeline = Lifeline(ray.util.get_node_ip_address())
         self._host = Host(name, version, lambda: hosted, metrics.registry, settings.log_level)
 
     def health(self) -> dict[str, object]:
-        """Return state and progress."""
-        return self._host.health()
+        """Return state and progress, and where this process' life can be watched."""
+        return self._host.health() | {"lifeline": self._lifeline.address}
 
     def metrics(self) -> bytes:
-        """Return this actor's metrics as text."""
-        return self._host.metrics()
+        """Return this actor's metrics as text; only the owner's, as both have the same series."""
+        return self._host.metrics() if self._copy.owns else b""
 
     def stop(self, timeout_s: float) -> bool:
         """End the loop; return whether it ended in time."""
         return self._host.stop(timeout_s)
 
+    def term(self) -> int | None:
+        """Return the number of its promotion if it owns the partition, 0 if it owned from its
+        start, None if it follows."""
+        status = self._copy.status()
+        term = status["term"]
+        assert isinstance(term, int)
+        return term if status["role"] == "owner" else None
+
+    def promote(self, term: int) -> bool:
+        """Own the partition soon; False if it was told so already."""
+        return self._copy.promote(term)
+
+    def demote(self, timeout_s: float) -> bool:
+        """Stop owning the partition; return whether that was so in time."""
+        return self._copy.demote(timeout_s)
+
     def state_hash(self) -> tuple[int, str]:
         """Return the journal number reached and the hash of the state there."""
-        return self._loop.state_hash()
+        return self._copy.loop.state_hash()
 
     def bettors_of(self, event_id: str) -> list[str]:
         """Return who has an open bet on the event."""
-        return self._loop.bettors_of(event_id)
+        return self._copy.loop.bettors_of(event_id)
 
     def names(self, event_id: str, market_id: str) -> tuple[str, str]:
         """Return the names of an event and a market."""
-        return self._loop.names(event_id, market_id)
+        return self._copy.loop.names(event_id, market_id)
 
     def settled_bets(
         self, event_id: str, market_id: str, settlement: int, after: int, limit: int
     ) -> tuple[list[SettledRow], int | None]:
         """Return a page of a settlement's bets, and where the next begins."""
-        return self._loop.settled_bets(event_id, market_id, settlement, after, limit)
+        return self._copy.loop.settled_bets(event_id, market_id, settlement, after, limit)

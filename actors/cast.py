@@ -1,7 +1,7 @@
 """Which actors there are for given settings, and how each is made."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,7 +12,14 @@ import pipelines
 from actors.book_shard import BookShard
 from actors.metrics import Metrics
 from actors.notifier import Notifier
-from actors.options import NOTIFIER, PUBLISHER, actor_options, metrics_name, shard_name
+from actors.options import (
+    NOTIFIER,
+    PUBLISHER,
+    actor_options,
+    metrics_name,
+    partition_of,
+    shard_name,
+)
 from actors.publisher import Publisher
 from pipelines.settings import Settings
 
@@ -41,12 +48,14 @@ def version_of(settings: Settings) -> str:
     return f"{CODE_VERSION}+{digest.hexdigest()}"
 
 
-def cast_of(settings: Settings, node_ids: list[str]) -> list[Role]:
-    """Return all actors but the supervisor: a shard a partition, and metrics on every node."""
-    roles = [
-        Role(shard_name(partition), BookShard, (settings, partition), {})
-        for partition in range(settings.partitions)
-    ]
+def cast_of(settings: Settings, node_ids: list[str], copies: Sequence[str]) -> list[Role]:
+    """Return all actors but the supervisor: these copies of shards, metrics on every node."""
+    roles = []
+    for name in copies:
+        partition = partition_of(name)
+        # The only copy of a partition needs nobody to tell it that it owns.
+        alone = not settings.standbys and name == shard_name(partition or 0)
+        roles.append(Role(name, BookShard, (settings, partition, alone), {}))
     roles.append(Role(PUBLISHER, Publisher, (settings,), {}))
     roles.append(Role(NOTIFIER, Notifier, (settings,), {}))
     for node_id in node_ids:
@@ -55,8 +64,8 @@ def cast_of(settings: Settings, node_ids: list[str]) -> list[Role]:
     return roles
 
 
-def make(role: Role, version: str) -> Any:
+def make(role: Role, version: str, placement: Mapping[str, object]) -> Any:
     """Create an actor, or get the one that has its name; return its handle."""
-    options = actor_options(role.name) | dict(role.options)
+    options = actor_options(role.name) | dict(placement) | dict(role.options)
     actor = ray.remote(**options)(role.actor)
     return actor.remote(role.name, version, *role.arguments)

@@ -6,7 +6,8 @@ from typing import Any, Final
 import ray
 
 from actors.cast import version_of
-from actors.options import CALL_TIMEOUT_S, NAMESPACE, SUPERVISOR, actor_options, shard_name
+from actors.options import CALL_TIMEOUT_S, NAMESPACE, SUPERVISOR, actor_options, partition_of
+from actors.owners import owner_of
 from actors.supervisor import Supervisor
 from pipelines.errors import StackError
 from pipelines.settings import Settings
@@ -49,7 +50,12 @@ def wait_ready(timeout_s: float) -> None:
         waiting = ["supervisor"]
         try:
             actors = overview()["actors"]
-            waiting = [a["name"] for a in actors if not _runs(a["health"])]
+            owned = {partition_of(a["name"]) for a in actors if _runs(a["health"])}
+            waiting = [
+                a["name"]
+                for a in actors
+                if not (_runs(a["health"]) or (_follows(a) and partition_of(a["name"]) in owned))
+            ]
             if actors and not waiting:
                 return
         except StackError:
@@ -67,14 +73,19 @@ def _runs(health: dict[str, Any] | None) -> bool:
     )
 
 
+def _follows(actor: dict[str, Any]) -> bool:
+    health = actor["health"]
+    return health is not None and health["status"].get("state") == "following"
+
+
 def state_hashes(partitions: int) -> dict[int, tuple[int, str]]:
     """Return journal number and state hash of each shard that answers."""
     found: dict[int, tuple[int, str]] = {}
     for partition in range(partitions):
         try:
-            shard = ray.get_actor(shard_name(partition), namespace=NAMESPACE)
+            shard = owner_of(partition)
             number, state = ray.get(shard.state_hash.remote(), timeout=6 * CALL_TIMEOUT_S)
-        except (ValueError, ray.exceptions.RayError) as error:
+        except ray.exceptions.RayError as error:
             raise StackError(f"shard {partition} does not answer: {error}") from error
         found[partition] = (number, state)
     return found

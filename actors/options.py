@@ -15,8 +15,11 @@ __all__ = [
     "PUBLISHER",
     "SUPERVISOR",
     "actor_options",
+    "copy_names",
     "metrics_name",
+    "partition_of",
     "shard_name",
+    "standby_name",
 ]
 
 NAMESPACE: Final = "overround"
@@ -29,6 +32,22 @@ CALL_TIMEOUT_S: Final = 5.0
 def shard_name(partition: int) -> str:
     """Return the name of a partition's shard."""
     return f"shard-{partition:03d}"
+
+
+def standby_name(partition: int) -> str:
+    """Return the name of the other copy of a partition's shard; either may be the owner."""
+    return f"standby-{partition:03d}"
+
+
+def copy_names(partition: int) -> tuple[str, str]:
+    """Return both names that a partition's copies may have."""
+    return shard_name(partition), standby_name(partition)
+
+
+def partition_of(name: str) -> int | None:
+    """Return the partition that an actor of this name is a copy of, None if it is none."""
+    kind, _, number = name.partition("-")
+    return int(number) if kind in ("shard", "standby") else None
 
 
 def metrics_name(node_id: str) -> str:
@@ -49,11 +68,12 @@ def actor_options(name: str) -> dict[str, Any]:
         "max_task_retries": 0,
         "max_concurrency": 4,
     }
-    if name.startswith("shard-"):
+    if partition_of(name) is not None:
         options |= {
             "resources": {"shard": 1},
             "scheduling_strategy": "SPREAD",
             "enable_task_events": False,
+            "max_concurrency": 6,
         }
     if name in (PUBLISHER, NOTIFIER):
         # Nodes with a way out to the edge, where the cluster has such; else any.

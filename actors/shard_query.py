@@ -1,11 +1,13 @@
-"""The notifier's way to the shards: Ray calls by name, each with a deadline."""
+"""The notifier's way to the shards: Ray calls to who owns, each with a deadline."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import ray
 
-from actors.options import CALL_TIMEOUT_S, NAMESPACE, shard_name
+from actors.options import CALL_TIMEOUT_S
+from actors.owners import owner_of
+from pipelines.errors import StackError
 from pipelines.notifier.query import Page, SettledBet, ShardUnavailable
 
 __all__ = ["RayShardQuery"]
@@ -21,11 +23,11 @@ class RayShardQuery:
         try:
             handle = self._handles.get(partition)
             if handle is None:
-                handle = ray.get_actor(shard_name(partition), namespace=NAMESPACE)
+                handle = owner_of(partition)
                 self._handles[partition] = handle
             return ray.get(getattr(handle, method).remote(*arguments), timeout=CALL_TIMEOUT_S)
-        except (ray.exceptions.RayError, ValueError) as error:
-            # A new shard may go by the same name; ask for it anew next time.
+        except (ray.exceptions.RayError, StackError) as error:
+            # Another copy may own the partition by now; look for it anew next time.
             self._handles.pop(partition, None)
             raise ShardUnavailable(f"shard {partition} did not answer: {error}") from error
 

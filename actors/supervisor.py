@@ -4,10 +4,10 @@ Every second it asks each actor for its health. One that is missing is made agai
 no progress is bounced (killed so that Ray restarts it), with a growing pause between bounces. One
 that was fenced has stopped by itself; it is tried again after a while, because a broker also
 fences a shard that was paused for longer than its transaction may last, and then there is no newer
-owner. The supervisor holds nothing that it cannot find out again, so its own restart is harmless.
+owner. Of two copies of a shard it promotes one, and the other as soon as that one's process ends.
+The supervisor holds nothing that it cannot find out again, so its own restart is harmless.
 """
 
-import contextlib
 import logging
 import threading
 import time
@@ -15,8 +15,13 @@ from typing import Any, Final
 
 import ray
 
-from actors.cast import Role, cast_of, make
-from pipelines.health import Backoff, Verdict, judge
+from actors.cast import cast_of, make
+from actors.copies import Seen, choose
+from actors.lifeline import Lifelines
+from actors.moves import Moves
+from actors.options import copy_names, partition_of, shard_name
+from actors.watched import Watched, away_from, exists, on_node, shard_nodes
+from pipelines.health import judge
 from pipelines.settings import Settings
 
 __all__ = ["Supervisor"]
@@ -24,24 +29,11 @@ __all__ = ["Supervisor"]
 logger = logging.getLogger(__name__)
 
 ROUND_S: Final = 1.0
+OWNERLESS_ROUND_S: Final = 0.1
+HEARING_S: Final = 2.0  # how long a round waits for answers
 HEALTH_TIMEOUT_S: Final = 5.0
 FENCED_WAIT_S: Final = 30.0  # long enough for a newer owner, where there is one, to be seen
-
-
-class _Watched:
-    """What the supervisor knows of one actor."""
-
-    def __init__(self, role: Role) -> None:
-        self.role = role
-        self.handle: Any = None
-        self.asked: Any = None  # at most one question waits at an actor that does not answer
-        self.health: dict[str, object] | None = None
-        self.heard_s = time.monotonic()
-        self.verdict = Verdict("well", "starting")
-        self.backoff = Backoff()
-        self.restarts = 0
-        self.pid = 0
-        self.fenced_s: float | None = None
+APART_INTERVAL_S: Final = 60.0
 
 
 class Supervisor:
@@ -54,7 +46,13 @@ class Supervisor:
         self._name = name
         self._version = version
         self._settings = settings
-        self._watched: dict[str, _Watched] = {}
+        self.watched: dict[str, Watched] = {}
+        self.owners: dict[int, str] = {}
+        self._promoted_s: dict[int, float] = {}
+        self._parted_s: dict[int, float] = {}
+        self.lock = threading.RLock()
+        self._moves = Moves(self)
+        self._lifelines = Lifelines(self._lost)
         self._error = ""
         self._round_s = time.monotonic()
         self._stop = threading.Event()
@@ -71,52 +69,96 @@ class Supervisor:
                 self._error = f"{type(error).__name__}: {error}"
                 logger.exception("a round failed")
             self._round_s = time.monotonic()
-            self._stop.wait(max(0.0, ROUND_S - (self._round_s - began_s)))
+            owned = len(self.owners) == self._settings.partitions
+            round_s = ROUND_S if owned else OWNERLESS_ROUND_S
+            self._stop.wait(max(0.0, round_s - (self._round_s - began_s)))
 
     def _round(self) -> None:
         nodes = [n["NodeID"] for n in ray.nodes() if n["Alive"]]
-        cast = {role.name: role for role in cast_of(self._settings, nodes)}
-        for name in self._watched.keys() - cast.keys():
-            # Its node is gone: a metrics actor cannot run elsewhere.
-            gone = self._watched[name]
-            if gone.handle is not None:
-                self._end(gone)
-        self._watched = {
-            name: self._watched.get(name) or _Watched(role) for name, role in cast.items()
-        }
-        asked: dict[Any, _Watched] = {}
-        for watched in self._watched.values():
-            if watched.handle is None:
-                watched.handle = make(watched.role, self._version)
-            if watched.asked is None:
-                watched.asked = watched.handle.health.remote()
-            asked[watched.asked] = watched
-        ready, _ = ray.wait(list(asked), num_returns=len(asked), timeout=HEALTH_TIMEOUT_S)
-        now_s = time.monotonic()
-        for reference in ready:
-            asked[reference].asked = None
-            self._hear(asked[reference], reference, now_s)
-        for watched in self._watched.values():
-            self._judge(watched, now_s)
+        with self.lock:
+            self._complete(nodes)
+            asked: dict[Any, Watched] = {}
+            for watched in self.watched.values():
+                if watched.handle is None:
+                    continue
+                if watched.asked is None:
+                    watched.asked = watched.handle.health.remote()
+                asked[watched.asked] = watched
+        ready, _ = ray.wait(list(asked), num_returns=len(asked), timeout=HEARING_S)
+        with self.lock:
+            now_s = time.monotonic()
+            for reference in ready:
+                if asked[reference].asked == reference:
+                    asked[reference].asked = None
+                    self._hear(asked[reference], reference, now_s)
+            for watched in self.watched.values():
+                self._judge(watched, now_s)
+            for partition in range(self._settings.partitions):
+                if partition not in self._moves.moving:
+                    self._own(partition, now_s)
+            self._follow_lives()
 
-    def _hear(self, watched: _Watched, reference: Any, now_s: float) -> None:
+    def _complete(self, nodes: list[str]) -> None:
+        """Make whoever is missing."""
+        copies = [n for p in range(self._settings.partitions) for n in self._names_of(p)]
+        cast = {role.name: role for role in cast_of(self._settings, nodes, copies)}
+        for name in self.watched.keys() - cast.keys():
+            self.watched[name].end()  # its node is gone, or a copy that is no longer wanted
+        self.watched = {
+            name: self.watched.get(name) or Watched(role) for name, role in cast.items()
+        }
+        for watched in self.watched.values():
+            placement = self._placement(watched) if watched.handle is None else None
+            if placement is not None:
+                watched.handle = make(watched.role, self._version, placement)
+                watched.heard_s = time.monotonic()
+
+    def _names_of(self, partition: int) -> list[str]:
+        """Return which copies of a partition there shall be, the usual owner first."""
+        first, second = copy_names(partition)
+        if self._settings.standbys or partition in self._moves.moving:
+            return [first, second]
+        owner = self.owners.get(partition)
+        if owner is None and first not in self.watched and exists(second):
+            return [first, second] if exists(first) else [second]  # after a move
+        known = [n for n in (first, second) if n in self.watched]
+        return [owner] if owner is not None else known or [first]
+
+    def _placement(self, watched: Watched) -> dict[str, object] | None:
+        """Return where an actor may be made: a copy never beside the other. None: not now."""
+        name = watched.role.name
+        if name.startswith("metrics"):
+            return {}
+        avoided = set(self._moves.drained)
+        partition = partition_of(name)
+        if partition is not None:
+            if name in self._moves.targets:
+                return on_node(self._moves.targets[name])
+            for other in copy_names(partition):
+                beside = self.watched.get(other)
+                if beside is None or beside is watched:
+                    continue
+                if beside.node_id:
+                    avoided.add(beside.node_id)
+                elif name != shard_name(partition):
+                    return None  # wait until it is known where the first copy is
+        return away_from(avoided)
+
+    def _hear(self, watched: Watched, reference: Any, now_s: float) -> None:
         try:
             health = ray.get(reference, timeout=HEALTH_TIMEOUT_S)
         except ray.exceptions.ActorDiedError:
             # Ended for good, by hand or by a failed constructor: make it anew.
-            watched.handle = None
+            watched.handle, watched.health = None, None
             return
         except ray.exceptions.RayError:
             return  # restarting: heard of again when it is back
-        if watched.pid and health["pid"] != watched.pid:
-            watched.restarts += 1
-        watched.pid = int(health["pid"])
-        watched.health, watched.heard_s = health, now_s
+        watched.hear(health, now_s)
         if health["version"] != self._version:
             logger.info("replacing actor=%s version=%s", watched.role.name, health["version"])
-            self._end(watched)
+            watched.end()
 
-    def _judge(self, watched: _Watched, now_s: float) -> None:
+    def _judge(self, watched: Watched, now_s: float) -> None:
         silent_s = now_s - watched.heard_s
         health = watched.health if silent_s < HEALTH_TIMEOUT_S else None
         watched.verdict = judge(health, silent_s)
@@ -132,10 +174,67 @@ class Supervisor:
             ray.kill(watched.handle, no_restart=False)
             watched.heard_s, watched.asked, watched.fenced_s = now_s, None, None
 
-    def _end(self, watched: _Watched) -> None:
-        with contextlib.suppress(ray.exceptions.RayError):
-            ray.kill(watched.handle, no_restart=True)
-        watched.handle, watched.health, watched.asked, watched.pid = None, None, None, 0
+    def _own(self, partition: int, now_s: float) -> None:
+        """See to it that a partition has one owner, and its copies are on two nodes."""
+        copies = [self.watched[n] for n in copy_names(partition) if n in self.watched]
+        seen = [
+            Seen(w.role.name, w.status if w.health is not None else None, now_s - w.heard_s)
+            for w in copies
+        ]
+        decision = choose(seen, now_s - self._promoted_s.get(partition, float("-inf")))
+        for name in decision.demote:
+            logger.warning("demoting actor=%s: partition %d has a newer owner", name, partition)
+            self.watched[name].handle.demote.remote(0.0)
+        if decision.promote:
+            self.promote(decision.promote)
+        elif decision.owner:
+            self.owners[partition] = decision.owner
+        elif now_s - self._promoted_s.get(partition, float("-inf")) > HEALTH_TIMEOUT_S:
+            self.owners.pop(partition, None)
+        where = {w.node_id for w in copies}
+        parted_s = self._parted_s.get(partition, float("-inf"))
+        if len(copies) == 2 and len(where) == 1 and "" not in where:
+            free = set(shard_nodes()) - where - self._moves.drained
+            owner = self.owners.get(partition)
+            if free and owner and now_s - parted_s > APART_INTERVAL_S:
+                self._parted_s[partition] = now_s
+                (follower,) = (w for w in copies if w.role.name != owner)
+                logger.warning("actor=%s moves off its owner's node", follower.role.name)
+                follower.end()
+
+    def promote(self, name: str) -> None:
+        """Make a copy the owner of its partition; the old owner is fenced by that."""
+        partition = partition_of(name)
+        assert partition is not None
+        logger.warning("promoting actor=%s", name)
+        with self.lock:
+            self.watched[name].handle.promote.remote(time.time_ns())
+            self._promoted_s[partition] = time.monotonic()
+            self.owners[partition] = name
+
+    def _follow_lives(self) -> None:
+        """Hold a lifeline to the owner of each partition that has a second copy."""
+        addresses = {}
+        for partition, name in self.owners.items():
+            health = self.watched[name].health if name in self.watched else None
+            if health is not None and health.get("lifeline") and len(self._names_of(partition)) > 1:
+                host, port = health["lifeline"]
+                addresses[name] = (str(host), int(port))
+        self._lifelines.want(addresses)
+
+    def _lost(self, name: str) -> None:
+        """The process of an owner has ended: the other copy takes over at once."""
+        partition = partition_of(name)
+        assert partition is not None
+        with self.lock:
+            lost = self.watched.get(name)
+            if lost is None or self.owners.get(partition) != name or self._stop.is_set():
+                return
+            lost.health = None
+            (other,) = (n for n in copy_names(partition) if n != name)
+            standby = self.watched.get(other)
+            if standby is not None and standby.status.get("state") == "following":
+                self.promote(other)
 
     def overview(self) -> dict[str, object]:
         """Return all actors as the supervisor last saw them, as plain values."""
@@ -145,6 +244,7 @@ class Supervisor:
                 "version": self._version,
                 "error": self._error,
                 "round_age_s": round(now_s - self._round_s, 1),
+                "drained": sorted(self._moves.drained),
             },
             "actors": [
                 {
@@ -157,17 +257,25 @@ class Supervisor:
                     "heard_s_ago": round(now_s - watched.heard_s, 1),
                     "health": watched.health,
                 }
-                for name, watched in self._watched.items()
+                for name, watched in self.watched.items()
             ],
         }
 
     def names_on(self, node_id: str) -> list[str]:
         """Return the actors whose metrics the node's target shows."""
-        return [
-            name
-            for name, watched in self._watched.items()
-            if watched.health is not None and watched.health.get("node_id") == node_id
-        ]
+        return [name for name, one in self.watched.items() if one.node_id == node_id]
+
+    def move(self, partition: int, node_id: str) -> dict[str, object]:
+        """Let a copy on this node own the partition; return what came of it, with the stall."""
+        return self._moves.move(partition, node_id)
+
+    def drain(self, node_id: str) -> list[dict[str, object]]:
+        """Move everything off a node and put nothing there any more; return what was moved."""
+        return self._moves.drain(node_id)
+
+    def spread(self, nodes: int) -> list[dict[str, object]]:
+        """Spread the owners evenly over so many nodes; return what was moved."""
+        return self._moves.spread(nodes)
 
     def metrics(self) -> bytes:
         """Return nothing of its own; `overround_actor_up` says who lives."""
@@ -176,15 +284,16 @@ class Supervisor:
     def stop_all(self, timeout_s: float) -> list[str]:
         """Stop watching, end every loop, then the actors; return who did not end in time."""
         self._stop.set()
-        pending = {
-            w.handle.stop.remote(timeout_s): name
-            for name, w in self._watched.items()
-            if w.handle is not None
-        }
-        _, late = ray.wait(
-            list(pending), num_returns=len(pending), timeout=timeout_s + HEALTH_TIMEOUT_S
-        )
-        for watched in self._watched.values():
-            if watched.handle is not None:
-                self._end(watched)
+        self._lifelines.stop()
+        with self.lock:
+            pending = {
+                w.handle.stop.remote(timeout_s): name
+                for name, w in self.watched.items()
+                if w.handle is not None
+            }
+            _, late = ray.wait(
+                list(pending), num_returns=len(pending), timeout=timeout_s + HEALTH_TIMEOUT_S
+            )
+            for watched in self.watched.values():
+                watched.end()
         return [pending[reference] for reference in late]

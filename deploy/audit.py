@@ -29,7 +29,7 @@ from pipelines.kafka.ends import Bounds
 from pipelines.kafka.topic_reader import TopicReader
 from pipelines.ports import Record
 from pipelines.settings import Settings
-from pipelines.topics import BETS, DEAD_LETTERS, EVENTS, JOURNAL, ODDS
+from pipelines.topics import BETS, DEAD_LETTERS, EVENTS, JOURNAL, ODDS, TRANSFERS
 
 __all__ = ["audit_command", "run_audit"]
 
@@ -88,6 +88,7 @@ def run_audit(
             answer = answers.get(partition)
             sources = _sources(readers, partition, answer, keep_from_ms)
             audit_partition(audit, sources, complete, read.append, advance)
+    audit.links.finish(complete)
     if edge:
         bounds = LOCAL_BOUNDS if info is not None else UNBOUNDED
         url, key = found.ably_url or ABLY_URL, found.ably_api_key
@@ -97,7 +98,7 @@ def run_audit(
     return audit.report()
 
 
-_TOPICS: Final = (BETS, EVENTS, JOURNAL, ODDS, DEAD_LETTERS)
+_TOPICS: Final = (BETS, EVENTS, TRANSFERS, JOURNAL, ODDS, DEAD_LETTERS)
 
 
 def _nothing_runs(settings: Settings) -> str:
@@ -178,6 +179,7 @@ def _sources(
     odds = readers[ODDS].settled_bounds(partition)
     letters = readers[DEAD_LETTERS].settled_bounds(partition)
     bets = readers[BETS].bounds(partition)
+    transfers = readers[TRANSFERS].settled_bounds(partition)
     events = readers[EVENTS].bounds(partition)
     return Sources(
         partition,
@@ -186,6 +188,8 @@ def _sources(
         readers[EVENTS].read(partition, events),
         readers[ODDS].read(partition, odds),
         readers[DEAD_LETTERS].read(partition, letters),
+        readers[TRANSFERS].read(partition, transfers),
+        transfers_first=transfers.first,
         bets_first=bets.first,
         events_first=events.first,
         odds_trimmed=odds.first > 0,

@@ -116,6 +116,86 @@ def status(
 
 
 @application.command()
+def snapshot(settings_file: SettingsFile = None) -> None:
+    """Write a snapshot of each partition, so that its next restore is short.
+
+    Standbys do it by themselves; use this where there are none. It disturbs no shard.
+    """
+    from deploy.snapshots import snapshot_command
+
+    raise typer.Exit(snapshot_command(_settings(settings_file)))
+
+
+RayAddress = Annotated[
+    str, typer.Option("--address", help="Ray's; without it RAY_ADDRESS, or the system run here.")
+]
+
+
+@application.command()
+def up(address: RayAddress = "", settings_file: SettingsFile = None) -> None:
+    """Start the engine's actors on a Ray cluster that is already there.
+
+    Kafka and Ably are named by KAFKA_BOOTSTRAP_SERVERS and ABLY_API_KEY. Run again with other
+    settings or a newer version, it replaces the actors.
+    """
+    from deploy.cluster import up_command
+
+    raise typer.Exit(up_command(_settings(settings_file), address))
+
+
+@application.command()
+def down(address: RayAddress = "", settings_file: SettingsFile = None) -> None:
+    """End the engine's actors, between two transactions; the cluster and the topics stay."""
+    from deploy.cluster import down_command
+
+    raise typer.Exit(down_command(_settings(settings_file), address))
+
+
+@application.command()
+def scale(
+    shards: Annotated[int, typer.Option("--shards", help="Nodes that shall host shards.")],
+    address: RayAddress = "",
+    settings_file: SettingsFile = None,
+) -> None:
+    """Spread the partitions evenly over so many nodes; the number of partitions stays.
+
+    Each partition that has to move is folded on its new node first, then changes hands. Nodes are
+    not started or stopped; use it after adding nodes, or before taking some away.
+    """
+    from deploy.cluster import scale_command
+
+    raise typer.Exit(scale_command(_settings(settings_file), address, shards))
+
+
+@application.command()
+def move(
+    partition: Annotated[int, typer.Argument(help="Number of the partition.")],
+    node: Annotated[str, typer.Argument(help="Node: start of its id, its address or name.")],
+    address: RayAddress = "",
+    settings_file: SettingsFile = None,
+) -> None:
+    """Move a partition to another node without losing a bet; prints how long it stood still."""
+    from deploy.cluster import move_command
+
+    raise typer.Exit(move_command(_settings(settings_file), address, partition, node))
+
+
+@application.command()
+def drain(
+    node: Annotated[str, typer.Argument(help="Node: start of its id, its address or name.")],
+    address: RayAddress = "",
+    settings_file: SettingsFile = None,
+) -> None:
+    """Move every actor off a node, so that it can be stopped; prints each partition's stall.
+
+    Its metrics target stays until the node goes. The supervisor forgets it when itself restarts.
+    """
+    from deploy.cluster import drain_command
+
+    raise typer.Exit(drain_command(_settings(settings_file), address, node))
+
+
+@application.command()
 def generate(
     file: Annotated[Path, typer.Argument(help="Where to write; .bz2 is compressed.")],
     seed: Annotated[int, typer.Option(help="The same seed writes the same bytes.")] = 1,

@@ -48,6 +48,17 @@ class Code(StrEnum):
     FILL_OR_KILL = "FILL_OR_KILL"
     TURNED_IN_PLAY = "TURNED_IN_PLAY"
     SP_NOT_REACHED = "SP_NOT_REACHED"
+    # accounts and multiples
+    INSUFFICIENT_FUNDS = "INSUFFICIENT_FUNDS"
+    INVALID_ACCOUNT_STATE = "INVALID_ACCOUNT_STATE"
+    EXPIRED_DOWNSTREAM = "EXPIRED_DOWNSTREAM"
+    RELATED_CONTINGENCY = "RELATED_CONTINGENCY"
+    INVALID_BET_TYPE = "INVALID_BET_TYPE"
+    NOT_COMBINABLE = "NOT_COMBINABLE"
+    DUPLICATE_TRANSFER = "DUPLICATE_TRANSFER"
+    # cash-out
+    BET_IN_PROGRESS = "BET_IN_PROGRESS"
+    CASH_OUT_UNAVAILABLE = "CASH_OUT_UNAVAILABLE"
     # operators
     DUPLICATE_EVENT = "DUPLICATE_EVENT"
     DUPLICATE_MARKET = "DUPLICATE_MARKET"
@@ -58,6 +69,7 @@ class Code(StrEnum):
     INVALID_RESULT = "INVALID_RESULT"
     TOO_MANY_MARKETS = "TOO_MANY_MARKETS"
     UNCHANGED = "UNCHANGED"
+    MARKET_BEING_SETTLED = "MARKET_BEING_SETTLED"
 
 
 SENTENCES: Final[dict[Code, str]] = {
@@ -95,6 +107,15 @@ SENTENCES: Final[dict[Code, str]] = {
     Code.FILL_OR_KILL: "The order could not be matched at once, as you had asked.",
     Code.TURNED_IN_PLAY: "The market turned in-play. What was unmatched lapsed.",
     Code.SP_NOT_REACHED: "The starting price did not take your order, or not all of it.",
+    Code.INSUFFICIENT_FUNDS: "Your account does not have this much.",
+    Code.INVALID_ACCOUNT_STATE: "You have no account that is open for betting.",
+    Code.EXPIRED_DOWNSTREAM: "No answer came in time. Your bet was not taken.",
+    Code.RELATED_CONTINGENCY: "Two selections of one event cannot be combined.",
+    Code.INVALID_BET_TYPE: "The number of selections does not fit the type of bet.",
+    Code.NOT_COMBINABLE: "This market does not take part in multiples, or not in this one.",
+    Code.DUPLICATE_TRANSFER: "This was received before.",
+    Code.BET_IN_PROGRESS: "The bet has not been taken yet.",
+    Code.CASH_OUT_UNAVAILABLE: "This bet cannot be cashed out now.",
     Code.DUPLICATE_EVENT: "The event was opened before, with other contents.",
     Code.DUPLICATE_MARKET: "The market was opened before, with other contents.",
     Code.INVALID_STATUS: "The market cannot go from its status to the one asked for.",
@@ -104,6 +125,7 @@ SENTENCES: Final[dict[Code, str]] = {
     Code.INVALID_RESULT: "The result names selections that cannot have it.",
     Code.TOO_MANY_MARKETS: "The event or the shard holds all the markets it may.",
     Code.UNCHANGED: "Nothing was to change.",
+    Code.MARKET_BEING_SETTLED: "The market is being settled, and too much waits for its end.",
 }
 
 if set(SENTENCES) != set(Code):

@@ -3,7 +3,8 @@
 A line is a record, {"topic": "bets"|"events", "key": .., "timestamp_ms": .., "client_id": ..,
 "value": ..}, or the passing of wall time, {"tick": ms}. `value` is an object (its JSON is taken as
 it is written), a string (taken as the record's text), {"base64": ..} for other bytes, or null for a
-record without value. One shard takes all keys; offsets count from 0 in each topic.
+record without value. One shard takes all keys, and receives
+what it sends to itself; offsets count from 0 in each topic.
 """
 
 import base64
@@ -22,13 +23,15 @@ from pipelines.render import output_object
 from pipelines.shard.engine import Engine
 from pipelines.shard.hash import state_hash
 from pipelines.shard.state import ShardState
-from pipelines.topics import BETS, EVENTS
+from pipelines.topics import BETS, EVENTS, TRANSFERS
 
 __all__ = ["LINE_BYTES_MAX", "DryRun"]
 
 LINE_BYTES_MAX: Final = 16 * 1_048_576
 #: A value may be nested deeper than the engine reads: it is the engine that has to refuse it.
 LINE_DEPTH_MAX: Final = 20_000
+#: A bet goes to and fro between books a few times; this ends what never should happen.
+TRANSFER_ROUNDS_MAX: Final = 100
 
 
 class _Line(Struct, frozen=True):
@@ -59,7 +62,7 @@ class DryRun:
     def __init__(self) -> None:
         self.state = ShardState(0)
         self._engine = Engine(self.state)
-        self._next = {BETS: 0, EVENTS: 0}
+        self._next = {BETS: 0, EVENTS: 0, TRANSFERS: 0}
 
     def lines(self, lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
         """Yield what is decided, line by line. Raises CodecError that names a bad line."""
@@ -98,11 +101,24 @@ class DryRun:
 
     def _last_bet_due_ms(self) -> int | None:
         heaps = [self.state.timers, *(event.timers for event in self.state.events.values())]
-        waiting = [timer[0] for heap in heaps for timer in heap if timer[2] == "bet"]
+        waits = ("bet", "hold", "settle")
+        waiting = [timer[0] for heap in heaps for timer in heap if timer[2] in waits]
         return max(waiting, default=None)
 
     def _drained(self) -> list[dict[str, Any]]:
-        return [output_object(topic, value) for topic, _, value in self._engine.drain().outputs]
+        """Return what was decided; what the shard sent is received by itself, until it is quiet."""
+        found = []
+        for _ in range(TRANSFER_ROUNDS_MAX):
+            outputs = self._engine.drain().outputs
+            found += [output_object(topic, value) for topic, _, value in outputs]
+            sent = [(key, value) for topic, key, value in outputs if topic == TRANSFERS]
+            if not sent:
+                return found
+            for key, value in sent:
+                now_ms, offset = self.state.now_ms, self._next[TRANSFERS]
+                self._engine.process(Record(TRANSFERS, 0, offset, now_ms, key, value))
+                self._next[TRANSFERS] += 1
+        raise CodecError(f"transfers go on for more than {TRANSFER_ROUNDS_MAX} rounds")
 
     def _read(self, line: bytes) -> Record | int:
         if len(line) > LINE_BYTES_MAX:

@@ -37,11 +37,23 @@ ANSWERS_OUTSIDE_MARKETS_MAX: Final = 10_000  # refusals remembered per event for
 ORPHAN_ANSWERS_MAX: Final = 100_000  # refusals remembered per shard for unknown events
 RETIRED_EVENTS_MAX: Final = 100_000
 
+BETTOR_KEY_PREFIX: Final = "bettor/"  # of a bettor's own book: accounts, coupons
+KEY_LENGTH_MAX: Final = len(BETTOR_KEY_PREFIX) + ID_LENGTH_MAX
+COUPON_LEGS_MAX: Final = 20
+COUPONS_PER_BETTOR_MAX: Final = 10_000  # open ones, and as many answers remembered
+HOLDS_PER_BETTOR_MAX: Final = 100_000  # bets for which an account holds money
+REFERENCES_PER_BETTOR_MAX: Final = 1_000  # deposits and withdrawals remembered
+BETTORS_PER_SHARD_MAX: Final = 1_000_000
+LEGS_PER_MARKET_MAX: Final = 100_000
+TRANSFER_DEADLINE_MS: Final = 10_000  # after which a bet that waits for another shard is refused
+
 BET_DELAY_MS_MAX: Final = 60_000
 TOLERANCE_E4_MAX: Final = ODDS_MAX_E4
 EVENT_RETENTION_MS: Final = 24 * 3_600_000  # a settled event is remembered this long
 
-SETTLE_CHUNK_BETS: Final = 5_000  # bets settled between two inputs of other markets
+SETTLE_CHUNK_BETS: Final = 1_000  # bets settled at once; other inputs come between
+SETTLE_CHUNK_EVERY_MS: Final = 10  # engine time from one such chunk to the next
+OPERATIONS_WAITING_MAX: Final = 100  # for a market whose settlement is under way
 TRANSACTION_RECORDS_MAX: Final = 4_000
 POLL_RECORDS_MAX: Final = 2_000
 QUERY_PAGE_BETS_MAX: Final = 5_000

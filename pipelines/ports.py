@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol
 __all__ = [
     "Clock",
     "Edge",
+    "JournalTail",
     "Output",
     "Positions",
     "Publication",
@@ -61,6 +62,28 @@ class ShardLog(Protocol):
 
     def commit(self, outputs: Sequence[Output], positions: Positions) -> None:
         """Write all outputs in one transaction, or nothing: FencedError, BrokerError."""
+
+    def close(self) -> None:
+        """Release connections; safe to call twice."""
+
+
+class JournalTail(Protocol):
+    """A partition's committed journal, read as it grows, by one who cannot write."""
+
+    def start(self, journal_next: int) -> None:
+        """Read from this offset on; 0 is the start."""
+
+    def reached(self) -> int:
+        """Return the offset after all that was read."""
+
+    def poll(self, timeout_s: float) -> list[bytes]:
+        """Return the next values; may wait `timeout_s` for the first. Raises BrokerError."""
+
+    def rest(self) -> Iterator[list[bytes]]:
+        """Iterate over what is left up to the present end. Raises BrokerError."""
+
+    def behind(self) -> int | None:
+        """Return how many records wait as last heard, None before anything was heard."""
 
     def close(self) -> None:
         """Release connections; safe to call twice."""

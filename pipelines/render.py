@@ -16,7 +16,8 @@ from pipelines.errors import CodecError
 from pipelines.messages.dead_letters import DeadLetter
 from pipelines.messages.entries import EntryBase, JournalRecord
 from pipelines.messages.images import OddsImage
-from pipelines.topics import DEAD_LETTERS, JOURNAL, ODDS
+from pipelines.messages.transfers import Transfer
+from pipelines.topics import DEAD_LETTERS, JOURNAL, ODDS, TRANSFERS
 
 __all__ = [
     "journal_object",
@@ -24,12 +25,14 @@ __all__ = [
     "odds_object",
     "output_object",
     "text_or_base64",
+    "transfer_object",
     "type_name",
 ]
 
 _HEAD: Final = ("event_id", "event_seq", "market_id", "market_seq")
 _decode_journal = msgspec.msgpack.Decoder(JournalRecord).decode
 _decode_image = msgspec.msgpack.Decoder(OddsImage).decode
+_decode_transfer = msgspec.msgpack.Decoder(Transfer).decode
 _decode_letter = msgspec.msgpack.Decoder(DeadLetter).decode
 
 
@@ -72,6 +75,15 @@ def letter_object(letter: DeadLetter) -> dict[str, Any]:
     return {"topic": DEAD_LETTERS, "type": "dead_letter"} | shown
 
 
+def transfer_object(transfer: Transfer) -> dict[str, Any]:
+    """Return a transfer between books as a JSON object, its body by field names."""
+    body = transfer.body
+    fields = {name: msgspec.to_builtins(getattr(body, name)) for name in body.__struct_fields__}
+    head = {"topic": TRANSFERS, "type": str(type(body).__struct_config__.tag)}
+    told = {"sender": transfer.sender, "number": transfer.number, "to": transfer.to}
+    return head | told | fields | {"v": transfer.v}
+
+
 def output_object(topic: str, value: bytes) -> dict[str, Any]:
     """Return the JSON object of a record that a shard wrote. Raises CodecError."""
     try:
@@ -79,6 +91,8 @@ def output_object(topic: str, value: bytes) -> dict[str, Any]:
             return journal_object(_decode_journal(value))
         if topic == ODDS:
             return odds_object(_decode_image(value))
+        if topic == TRANSFERS:
+            return transfer_object(_decode_transfer(value))
         if topic == DEAD_LETTERS:
             return letter_object(_decode_letter(value))
     except msgspec.MsgspecError as error:

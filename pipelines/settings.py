@@ -41,6 +41,8 @@ class Settings:
     metrics_port: int = 9464
     partitions: int = 6
     replication_factor: int = 1
+    standbys: int = 0  # 1: a second copy of each shard folds its journal and takes over at once
+    snapshot_records: int = 200_000  # journal records between a standby's snapshots; 0: none
     transaction_records_max: int = 2_000
     transaction_timeout_ms: int = 10_000
     poll_timeout_s: float = 0.002
@@ -95,6 +97,10 @@ def _problems(settings: Settings) -> list[str]:
         for name in at_least_one
         if getattr(settings, name) < 1
     ]
+    if settings.standbys not in (0, 1):
+        found.append(f"standbys must be 0 or 1, was {settings.standbys}")
+    if settings.snapshot_records < 0:
+        found.append(f"snapshot_records must not be negative, was {settings.snapshot_records}")
     if settings.partitions > 1_000:
         found.append(f"partitions must be at most 1000, was {settings.partitions}")
     if not 1_000 <= settings.transaction_timeout_ms <= 900_000:

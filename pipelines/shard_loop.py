@@ -14,14 +14,18 @@ from typing import Final, Protocol
 
 from pipelines.errors import FencedError
 from pipelines.limits import QUERY_PAGE_BETS_MAX
+from pipelines.messages import bettor_entries as be
+from pipelines.messages import cash_out_entries as co
 from pipelines.messages import entries as e
 from pipelines.messages import order_entries as oe
 from pipelines.ports import Clock, Record, ShardLog
 from pipelines.settings import Settings
 from pipelines.shard.clock import next_due_ms
-from pipelines.shard.engine import Drained, Engine, fold, positions_of
+from pipelines.shard.engine import Drained, Engine
+from pipelines.shard.fold import fold, positions_of
 from pipelines.shard.hash import state_hash
 from pipelines.shard.state import ACCEPTED, LOST, PENDING, VOID, WON, Bet, ShardState
+from pipelines.standby import Standby
 from pipelines.topics import BETS
 
 __all__ = ["LoopMetrics", "SettledRow", "ShardLoop"]
@@ -76,10 +80,11 @@ class ShardLoop:
         self._open_bets = 0
         self._last_error = ""
 
-    def run(self) -> None:
-        """Run until `stop`. Raises FencedError or BrokerError; the log is closed either way."""
+    def run(self, standby: Standby | None = None) -> None:
+        """Run until `stop`, from a standby's state where there is one; the log is closed at the
+        end. Raises FencedError or BrokerError."""
         try:
-            self.restore()
+            self.restore(standby)
             while not self._stop.is_set():
                 self.step()
             self._phase = "stopped"
@@ -96,12 +101,21 @@ class ShardLoop:
         """Ask the loop to end after the present transaction."""
         self._stop.set()
 
-    def restore(self) -> None:
-        """Take the partition over and fold its journal; `step` goes on from there."""
+    @property
+    def ready(self) -> bool:
+        """Whether its state is the partition's: questions before or after are for another."""
+        return self._phase == "running"
+
+    def restore(self, standby: Standby | None = None) -> None:
+        """Take the partition over and fold its journal, or the rest of it where a standby has
+        folded already; `step` goes on from there."""
         self._phase = "restoring"
         began_s = self._clock.monotonic_s()
         self._log.fence()
-        state = fold(self.partition, self._heartbeat(self._log.journal()))
+        if standby is None:
+            state = fold(self.partition, self._heartbeat(self._log.journal()))
+        else:
+            state = standby.finish()
         with self._lock:
             self._state = state
         self._log.assign(positions_of(state))
@@ -166,7 +180,7 @@ class ShardLoop:
                 counts[name] = counts.get(name, 0) + 1
         self._open_bets += counts.get("accepted", 0) + counts.get("pending", 0)
         self._open_bets += counts.get("unsettled", 0)
-        for closed in ("settled", "declined", "cancelled"):
+        for closed in ("settled", "declined", "cancelled", "cashed_out"):
             self._open_bets -= counts.get(closed, 0)
         metrics = self._metrics
         metrics.answers(counts)
@@ -261,4 +275,13 @@ _ANSWER_NAMES: Final = {
     oe.OrderUpdated: "updated",
     oe.ChangeRejected: "change_rejected",
     oe.BetVoided: "voided",
+    co.CashOutQuoted: "cash_out_quoted",
+    co.BetCashedOut: "cashed_out",
+    co.CashOutRejected: "cash_out_rejected",
+    be.CouponPending: "pending",
+    be.CouponRejected: "rejected",
+    be.CouponAccepted: "confirmed",
+    be.CouponDeclined: "declined",
+    be.CouponSettled: "settled",
+    be.CouponUnsettled: "unsettled",
 }

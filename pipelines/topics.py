@@ -11,6 +11,7 @@ __all__ = [
     "NOTICES",
     "ODDS",
     "PARTITIONER",
+    "SNAPSHOTS",
     "TRANSFERS",
     "murmur2",
     "partition_of",
@@ -23,7 +24,18 @@ JOURNAL: Final = "journal"
 ODDS: Final = "odds"
 NOTICES: Final = "notices"
 DEAD_LETTERS: Final = "dead-letters"
-CO_PARTITIONED: Final = (BETS, EVENTS, TRANSFERS, JOURNAL, ODDS, NOTICES, DEAD_LETTERS)
+#: Copies of shards' states; what they say is in the journal too, so losing them costs time only.
+SNAPSHOTS: Final = "snapshots"
+CO_PARTITIONED: Final = (
+    BETS,
+    EVENTS,
+    TRANSFERS,
+    JOURNAL,
+    ODDS,
+    NOTICES,
+    DEAD_LETTERS,
+    SNAPSHOTS,
+)
 
 #: librdkafka's name of the partitioner that Java clients use by default.
 PARTITIONER: Final = "murmur2_random"

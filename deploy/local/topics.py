@@ -14,7 +14,7 @@ from confluent_kafka.cimpl import NewTopic
 
 from pipelines.errors import StackError
 from pipelines.limits import RECORD_BYTES_MAX
-from pipelines.topics import BETS, CO_PARTITIONED, JOURNAL
+from pipelines.topics import BETS, CO_PARTITIONED, JOURNAL, SNAPSHOTS
 
 __all__ = ["ensure_topics", "topic_settings"]
 
@@ -33,7 +33,7 @@ def topic_settings(topic: str) -> dict[str, str]:
     return {
         "cleanup.policy": "delete",
         # The journal is the record of truth: it goes only when somebody deletes it.
-        "retention.ms": "-1" if topic == JOURNAL else str(WEEK_MS),
+        "retention.ms": "-1" if topic in (JOURNAL, SNAPSHOTS) else str(WEEK_MS),
         # A bet's time is when Kafka took it: a client's clock must not decide what was too late.
         "message.timestamp.type": "LogAppendTime" if topic == BETS else "CreateTime",
         "max.message.bytes": str(MESSAGE_BYTES_MAX),

@@ -9,8 +9,11 @@ from typing import Final
 
 from pipelines.audit.firsts import FirstAnswers
 from pipelines.audit.inputs import Inputs
+from pipelines.audit.links import Links
 from pipelines.audit.replies import Replies
 from pipelines.audit.tally import Place, Tally
+from pipelines.messages import bettor_entries as be
+from pipelines.messages import cash_out_entries as co
 from pipelines.messages import entries as e
 from pipelines.messages import order_entries as oe
 from pipelines.ports import Record
@@ -26,6 +29,31 @@ _TIMED: Final = (
     oe.OrderConfirmed,
     oe.BetMatched,  # of orders that waited for the one that came
     oe.OrderLapsed,
+    be.CouponDeclined,
+    be.CouponRetired,
+    be.FundsReleased,
+    # chunks of a settlement, rollback or refund, and operations that waited for their end
+    e.SettlementWentOn,
+    e.OperationTaken,
+    e.OperationRefused,
+    e.MarketResulted,
+    e.BetSettled,
+    e.MarketSettled,
+    e.RollbackBegan,
+    e.BetUnsettled,
+    e.MarketUnsettled,
+    e.RefundBegan,
+    e.RefundEnded,
+    e.SelectionWasRemoved,
+    oe.BetVoided,
+    oe.OddsReduced,
+    oe.StartingPricesSet,
+    oe.CommissionCharged,
+    oe.CommissionReturned,
+    oe.DiscountsWereSet,
+    be.LegSettled,
+    be.LegUnsettled,
+    be.TransferSent,  # follows whatever sent it
 )
 #: What only a record of `bets` brings about.
 _REPLIES: Final = (
@@ -38,14 +66,23 @@ _REPLIES: Final = (
     oe.OrderCancelled,
     oe.OrderUpdated,
     oe.ChangeRejected,
+    be.CouponEntry,
+    co.CashOutQuoted,
+    co.BetCashedOut,
+    co.CashOutRejected,
 )
 
 
 class Answers:
     """Follows one partition's inputs and journal together."""
 
-    def __init__(self, tally: Tally, bets: Inputs, events: Inputs) -> None:
+    def __init__(
+        self, tally: Tally, bets: Inputs, events: Inputs, transfers: Inputs, links: Links
+    ) -> None:
         self._tally = tally
+        self._transfers = transfers
+        self._links = links
+        self._transfers_next = 0
         self._bets = bets
         self._events = events
         self._bets_next = 0
@@ -66,6 +103,10 @@ class Answers:
             self._close()
             self._events_next = record.events_next
             self._next_operation(place, record.events_next - 1)
+        if record.transfers_next > self._transfers_next:
+            self._close()
+            self._transfers_next = record.transfers_next
+            self._next_transfer(place, record.transfers_next - 1)
         entry = record.entry
         if self._open is not None:
             if not isinstance(entry, _TIMED):
@@ -79,7 +120,7 @@ class Answers:
     def finish(self, complete: bool) -> None:
         """The journal ends here; with `complete`, nothing may wait any more."""
         self._close()
-        for inputs in (self._bets, self._events):
+        for inputs in (self._bets, self._events, self._transfers):
             for record in inputs.rest():
                 self._tally.count("inputs that still wait")
                 if complete:
@@ -114,6 +155,19 @@ class Answers:
         else:
             self._tally.count("operations")
             self.operations += 1
+
+    def _next_transfer(self, place: Place, offset: int) -> None:
+        self._unknown = False
+        if self._transfers.gone(offset):
+            self._tally.count("transfers deleted by retention")
+            self._links.lost()
+            return
+        record = self._transfers.take(offset, self._unanswered)
+        if record is None:
+            self._tally.fail(place, f"answers record {offset} of transfers, which is not there")
+        else:
+            self._tally.count("transfers")
+            self._links.received(record)
 
     def _unanswered(self, record: Record) -> None:
         place = Place(record.topic, record.partition, record.offset)

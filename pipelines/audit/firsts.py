@@ -6,7 +6,7 @@ promises (pipelines/limits.py); a bet that was taken is remembered as long as it
 
 from collections import OrderedDict
 
-from pipelines.limits import ANSWERS_OUTSIDE_MARKETS_MAX, ORPHAN_ANSWERS_MAX
+from pipelines.limits import ANSWERS_OUTSIDE_MARKETS_MAX, BETTOR_KEY_PREFIX, ORPHAN_ANSWERS_MAX
 from pipelines.messages import entries as e
 from pipelines.messages import order_entries as oe
 from pipelines.shard.state import BetKey
@@ -48,6 +48,8 @@ class FirstAnswers:
         if isinstance(entry, e.BetConfirmed | e.BetDeclined | e.BetCancelled | oe.OrderConfirmed):
             return self._final(entry)
         if isinstance(entry, e.BetRepeated | e.BetConflict):
+            if entry.event_id.startswith(BETTOR_KEY_PREFIX):
+                return ""  # a coupon, followed by `bettors.py`
             if self.known(entry.event_id, entry.client_id, entry.bet_id) is None:
                 return f"{_name(entry)} is answered again, but was never answered"
         elif isinstance(entry, e.EventWasOpened):

@@ -6,6 +6,9 @@ when a result is rolled back. Payouts are worked out again from the result. Kept
 fold on purpose: it follows the entries with a ledger of its own.
 """
 
+from fractions import Fraction
+from math import floor
+
 from pipelines.audit.exchange_money import ExchangeMoney
 from pipelines.audit.tally import Place, Tally
 from pipelines.audit.totals import Totals
@@ -14,6 +17,8 @@ from pipelines.books.fixed import FixedBook
 from pipelines.books.pool import PoolBook
 from pipelines.books.results import outcome_of
 from pipelines.books.rounding import dead_heat_payout_minor, payout_minor
+from pipelines.limits import ODDS_ONE
+from pipelines.messages import cash_out_entries as co
 from pipelines.messages import entries as e
 from pipelines.messages.operations import Market, Result
 from pipelines.shard.state import BetKey
@@ -112,6 +117,8 @@ class Money:
             self._decided(place, market, entry)
         elif isinstance(entry, e.OddsSet | e.SelectionWasRemoved):
             market.change(entry)
+        elif isinstance(entry, co.BetCashedOut):
+            self._cashed_out(place, market, entry)
         elif isinstance(entry, e.MarketResulted):
             self._resulted(place, market, entry)
         elif isinstance(entry, e.BetSettled):
@@ -144,6 +151,29 @@ class Money:
             self._totals.staked(stake.stake_minor)
         else:
             stake.place = GONE
+
+    def _cashed_out(self, place: Place, market: _Market, entry: co.BetCashedOut) -> None:
+        stake = self._at(place, market, entry, MATCHED)
+        book = market.book
+        if stake is None or not isinstance(book, FixedBook):
+            return
+        self._tally.count("cash-outs")
+        left = 1 - Fraction(book.deduction_e4(stake.number), ODDS_ONE)
+        returns = stake.stake_minor * (1 + (Fraction(stake.odds_e4, ODDS_ONE) - 1) * left)
+        margin = Fraction(book.rules.cash_out_margin_e4, ODDS_ONE)
+        now = Fraction(book.odds(stake.selection_id), ODDS_ONE)
+        right = floor(returns * (1 - margin) / now) if now else 0
+        posted = sum(amount for _, amount in entry.postings)
+        if entry.amount_minor != right or posted != stake.stake_minor - right:
+            what = f"bet {entry.bet_id!r} of {entry.client_id!r} is cashed out for "
+            what += f"{entry.amount_minor}, should be {right}, and {posted} is the house's"
+            self._tally.fail(place, what)
+        stake.place = GONE
+        market.escrow_minor -= stake.stake_minor
+        book.give_back(stake.selection_id, stake.stake_minor, stake.odds_e4)
+        book.total += stake.stake_minor - entry.amount_minor
+        self._totals.paid("cash_out", entry.amount_minor, 1)
+        self._totals.posted(posted, 0)
 
     def _resulted(self, place: Place, market: _Market, entry: e.MarketResulted) -> None:
         market.result = entry

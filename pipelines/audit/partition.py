@@ -10,15 +10,18 @@ from dataclasses import dataclass, field
 import msgspec
 
 from pipelines.audit.answers import Answers
+from pipelines.audit.bettors import Bettors
 from pipelines.audit.hashes import Hashes
 from pipelines.audit.inputs import Inputs
 from pipelines.audit.letters import Letters
+from pipelines.audit.links import Links
 from pipelines.audit.money import Money
 from pipelines.audit.odds import Odds
 from pipelines.audit.report import AuditReport, Check
 from pipelines.audit.sequences import Sequences
 from pipelines.audit.tally import Place, Tally
 from pipelines.audit.totals import Totals
+from pipelines.messages.bettor_entries import TransferSent
 from pipelines.messages.entries import JournalRecord
 from pipelines.ports import Positions, Record
 from pipelines.shard.evolve import evolve
@@ -38,6 +41,9 @@ class Audit:
         self.answers = Tally("answers", "each input has its entry, each bet one first answer")
         self.sequences = Tally("sequences", "numbers of shard, events, markets are dense and rise")
         self.odds = Tally("odds", "odds equal those that folding the journal gives")
+        self.transfers = Tally("transfers", "what shards sent each other came once, in order")
+        self.bettors = Tally("bettors", "accounts balance, coupons pay what their legs say")
+        self.links = Links(self.transfers)
         self.money = Tally("money", "postings of settled markets sum to zero, payouts are right")
         self.hashes = Tally("state hash", "each running shard's state is the fold of its journal")
         self.channels = Tally("channels", "subscribers got odds in order, the newest at last")
@@ -52,6 +58,8 @@ class Audit:
                 self.sequences,
                 self.odds,
                 self.money,
+                self.bettors,
+                self.transfers,
                 self.hashes,
                 self.channels,
             )
@@ -63,7 +71,7 @@ class Audit:
 class Sources:
     """One partition's topics, each in order and up to where it is to be read.
 
-    `bets_first`, `events_first`: the first offsets that Kafka still has; `odds_trimmed`,
+    `bets_first` and the like: the first offsets that Kafka still has; `odds_trimmed`,
     `odds_settled_end`, `odds_keep_from_ms`: see `Odds`; `letters_trimmed`: see `Letters`.
     `hash_answer` is what the running shard said, None where none runs; `journal_more` waits for
     what it had not committed yet, and yields that.
@@ -75,6 +83,8 @@ class Sources:
     events: Iterator[Record]
     odds: Iterator[Record]
     letters: Iterator[Record]
+    transfers: Iterator[Record] = field(default_factory=lambda: iter(()))
+    transfers_first: int = 0
     bets_first: int = 0
     events_first: int = 0
     odds_trimmed: bool = False
@@ -116,7 +126,9 @@ class _Partition:
         self._sequences = Sequences(audit.sequences)
         bets = Inputs(sources.bets, sources.bets_first)
         events = Inputs(sources.events, sources.events_first)
-        self._answers = Answers(audit.answers, bets, events)
+        transfers = Inputs(sources.transfers, sources.transfers_first)
+        self._answers = Answers(audit.answers, bets, events, transfers, audit.links)
+        self._bettors = Bettors(audit.bettors)
         self._money = Money(audit.money, audit.totals)
         self._hashes = Hashes(audit.hashes, sources.partition, sources.hash_answer)
         self.odds = Odds(
@@ -151,6 +163,9 @@ class _Partition:
             journalled.bets_next, journalled.events_next, journalled.transfers_next
         )
         self._money.see(place, journalled.entry, journalled.at_ms)
+        self._bettors.see(place, journalled.entry)
+        if isinstance(journalled.entry, TransferSent):
+            self._audit.links.sent(place, journalled.entry)
         if self._fold(place, journalled):
             self.odds.see(self._state, journalled.entry)
             self._hashes.see(self._state, record.offset)
@@ -160,6 +175,7 @@ class _Partition:
             self.odds.committed(self._state)
         self.odds.finish(self._state)
         self._answers.finish(complete)
+        self._bettors.finish(complete)
         self._letters.finish(self._positions)
         self._catch_up(sources)
         if self._folds:

@@ -8,9 +8,18 @@ from typing import Final
 
 from pipelines.audit.firsts import FirstAnswers
 from pipelines.limits import ENVELOPE_MESSAGES_MAX, ID_LENGTH_MAX
+from pipelines.messages import bettor_entries as be
+from pipelines.messages import cash_out_entries as co
 from pipelines.messages import entries as e
 from pipelines.messages import order_entries as oe
-from pipelines.messages.requests import BetRequest, CancelRequest, ReplaceRequest, UpdateRequest
+from pipelines.messages.coupon_requests import CouponRequest
+from pipelines.messages.requests import (
+    BetRequest,
+    CancelRequest,
+    CashOutRequest,
+    ReplaceRequest,
+    UpdateRequest,
+)
 from pipelines.ports import Record
 from pipelines.shard.decode import Incoming, Unreadable, decode_bets
 
@@ -79,13 +88,31 @@ class Replies:
         if isinstance(request, CancelRequest):
             cancelled = isinstance(entry, e.BetCancelled | e.CancelRejected | oe.OrderCancelled)
             return 1 if cancelled and _of(entry) == (one.client_id, request.bet_id) else 0
+        if isinstance(request, CashOutRequest):
+            kinds = co.CashOutQuoted | co.BetCashedOut | co.CashOutRejected | e.BetRepeated
+            return int(isinstance(entry, kinds) and _of(entry) == (one.client_id, request.bet_id))
         if isinstance(request, ReplaceRequest | UpdateRequest):
             return self._changed(at, one.client_id, request)
+        if isinstance(request, CouponRequest) and not self._is_letter(at):
+            return self._coupon(at, one.client_id, request)
         if self._is_letter(at):
             return 2 if self._is_refusal(at + 1, one.client_id) else 0
+        assert isinstance(request, Unreadable)
         answered = isinstance(entry, e.BetRejected | e.BetRepeated | e.BetConflict)
         whose = (one.client_id, request.fields.get("bet_id"))
         return 1 if answered and _of(entry) == whose else 0
+
+    def _coupon(self, at: int, client_id: str, coupon: CouponRequest) -> int:
+        """Count the replies to a coupon: one, and the hold of its stake in an account."""
+        entry = self._entries[at]
+        if _of(entry) != (client_id, coupon.bet_id):
+            return 0
+        if isinstance(entry, be.CouponPending):
+            following = self._entries[at + 1] if at + 1 < len(self._entries) else None
+            held = isinstance(following, be.FundsReserved)
+            return 2 if held and _of(following) == (client_id, coupon.bet_id) else 1
+        answers = be.CouponRejected | e.BetRepeated | e.BetConflict
+        return 1 if isinstance(entry, answers) else 0
 
     def _changed(self, at: int, client_id: str, request: ReplaceRequest | UpdateRequest) -> int:
         """Count the replies to a replace (a cancel and a new order) or an update."""
@@ -158,7 +185,7 @@ def _same_terms(entry: oe.OrderEntry, bet: BetRequest) -> bool:
     )
 
 
-def _of(entry: e.Entry) -> tuple[str, str]:
+def _of(entry: e.Entry | None) -> tuple[str, str]:
     return getattr(entry, "client_id", ""), getattr(entry, "bet_id", "")
 
 

@@ -78,6 +78,7 @@ class Figures(Struct, frozen=True):
     refunded_minor: int = 0
     house_minor: int = 0
     held_minor: int = 0
+    cashed_out: int = 0
 
 
 class AuditReport(Struct, frozen=True):

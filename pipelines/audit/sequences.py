@@ -6,6 +6,8 @@ Kept apart from the fold on purpose: it knows nothing of states, only of numbers
 from typing import Final
 
 from pipelines.audit.tally import Place, Tally
+from pipelines.limits import BETTOR_KEY_PREFIX
+from pipelines.messages import bettor_entries as be
 from pipelines.messages import entries as e
 
 __all__ = ["Sequences"]
@@ -23,6 +25,7 @@ _MAY_BE_OUTSIDE: Final = frozenset(
         e.EventIsStarting,
         e.EventRetired,
         e.OperationRefused,
+        be.LegRefused,
     }
 )
 
@@ -44,6 +47,7 @@ class Sequences:
         self._bets_next = 0
         self._events_next = 0
         self._events: dict[str, _Event] = {}
+        self._bettors: dict[str, int] = {}
 
     def see(self, place: Place, key: bytes, record: e.JournalRecord) -> None:
         """Look at the next record of the journal; after a gap go on from what was found."""
@@ -61,6 +65,9 @@ class Sequences:
     def _event(self, place: Place, entry: e.Entry) -> None:
         event = self._events.get(entry.event_id)
         if event is None:
+            if entry.event_id.startswith(BETTOR_KEY_PREFIX) and entry.event_seq:
+                self._bettor(place, entry)
+                return
             if not isinstance(entry, e.EventWasOpened):
                 if entry.event_seq:
                     self._tally.fail(place, f"event {entry.event_id!r} has not been opened")
@@ -73,6 +80,11 @@ class Sequences:
         self._market(place, event, entry)
         if isinstance(entry, e.EventRetired):
             del self._events[entry.event_id]
+
+    def _bettor(self, place: Place, entry: e.Entry) -> None:
+        known = self._bettors.get(entry.event_id, 0)
+        self._follows(place, f"event_seq of {entry.event_id!r}", known + 1, entry.event_seq)
+        self._bettors[entry.event_id] = entry.event_seq
 
     def _market(self, place: Place, event: _Event, entry: e.Entry) -> None:
         name, number = entry.market_id, entry.market_seq

@@ -27,7 +27,7 @@ _ANSWERS: Final[dict[type, str]] = {
     oe.OrderRejected: "rejected",
     oe.OrderConfirmed: "confirmed",
 }
-_RESULTS: Final = {"win": "won", "loss": "lost", "void": "void"}
+_RESULTS: Final = {"win": "won", "loss": "lost", "void": "void", "cash_out": "cashed_out"}
 
 
 class Totals:

@@ -9,9 +9,20 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from pipelines.messages import bettor_entries as be
+from pipelines.messages import cash_out_entries as co
 from pipelines.messages import order_entries as oe
 from pipelines.messages.entry_bases import BetEntry, BetReference, EntryBase
 from pipelines.messages.operations import Market
+from pipelines.messages.settling_entries import (
+    AnySettlingEntry,
+    OperationTaken,
+    OperationWaits,
+    RefundBegan,
+    RefundEnded,
+    RollbackBegan,
+    SettlementWentOn,
+)
 
 __all__ = [
     "BetAccepted",
@@ -40,9 +51,15 @@ __all__ = [
     "MarketWasOpened",
     "OddsSet",
     "OperationRefused",
+    "OperationTaken",
+    "OperationWaits",
     "RecordDeadLettered",
+    "RefundBegan",
+    "RefundEnded",
     "RequestRefused",
+    "RollbackBegan",
     "SelectionWasRemoved",
+    "SettlementWentOn",
 ]
 
 
@@ -53,9 +70,14 @@ class BetAccepted(BetEntry, frozen=True, gc=False, array_like=True, tag=1):
 
 
 class BetPending(BetEntry, frozen=True, gc=False, array_like=True, tag=2):
-    """Held for the bet delay until `due_ms`, then checked again."""
+    """Held for the bet delay until `due_ms`, then checked again.
+
+    `hold_ms`: until when, by wall time, the bettor's account must have answered; 0 where it is not
+    asked.
+    """
 
     due_ms: int
+    hold_ms: int = 0
 
 
 class BetRejected(BetEntry, frozen=True, gc=False, array_like=True, tag=3):
@@ -233,47 +255,13 @@ class OperationRefused(EntryBase, frozen=True, gc=False, array_like=True, tag=50
     reason: str
 
 
-Entry = (
-    BetAccepted
-    | BetPending
-    | BetRejected
-    | BetConfirmed
-    | BetDeclined
-    | BetCancelled
-    | CancelRejected
-    | BetRepeated
-    | BetConflict
-    | RequestRefused
-    | RecordDeadLettered
-    | EventWasOpened
-    | EventIsStarting
-    | EventRetired
-    | MarketWasOpened
-    | MarketChanged
-    | OddsSet
-    | SelectionWasRemoved
-    | MarketResulted
-    | BetSettled
-    | MarketSettled
-    | BetUnsettled
-    | MarketUnsettled
-    | OperationRefused
-    | oe.OrderPlaced
-    | oe.OrderPending
-    | oe.OrderRejected
-    | oe.OrderConfirmed
-    | oe.BetMatched
-    | oe.OrderCancelled
-    | oe.OrderLapsed
-    | oe.OrderUpdated
-    | oe.ChangeRejected
-    | oe.BetVoided
-    | oe.OddsReduced
-    | oe.StartingPricesSet
-    | oe.CommissionCharged
-    | oe.CommissionReturned
-    | oe.DiscountsWereSet
-)
+_Bet = BetAccepted | BetPending | BetRejected | BetConfirmed | BetDeclined | BetCancelled
+_Reply = CancelRejected | BetRepeated | BetConflict | RequestRefused | RecordDeadLettered
+_Event = EventWasOpened | EventIsStarting | EventRetired | OperationRefused
+_Market = MarketWasOpened | MarketChanged | OddsSet | SelectionWasRemoved
+_Settled = MarketResulted | BetSettled | MarketSettled | BetUnsettled | MarketUnsettled
+_Book = _Bet | _Reply | _Event | _Market | _Settled | AnySettlingEntry
+Entry = _Book | oe.AnyOrderEntry | be.AnyBettorEntry | co.AnyCashOutEntry
 
 
 class JournalRecord(Struct, frozen=True, gc=False, array_like=True):

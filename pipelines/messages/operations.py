@@ -32,6 +32,7 @@ __all__ = [
     "ResultRolledBack",
     "Selection",
     "SelectionRemoved",
+    "SettlingOperation",
 ]
 
 Name = Annotated[str, Meta(max_length=NAME_LENGTH_MAX)]
@@ -67,6 +68,8 @@ class Market(Struct, frozen=True):
     `loss_limit_minor` bounds what the house may lose on the market, 0 for no bound. Exchange: it
     bounds what each bettor may lose; `market_base_rate_e4` of a bettor's net winnings is
     commission; `depth` price levels a side are shown, 0 for all.
+    `accounts`: bets are taken from bettors' accounts alone. `multiples` (fixed): selections may be
+    legs of a coupon.
     """
 
     market_id: Id
@@ -96,6 +99,8 @@ class Market(Struct, frozen=True):
     cross_matching: bool = False
     bsp_market: bool = False
     depth: Annotated[int, Meta(ge=0, le=DEPTH_MAX)] = 3
+    accounts: bool = False
+    multiples: bool = True
     lmsr: LmsrRules | None = None
     fixed: FixedRules | None = None
     pool: PoolRules | None = None
@@ -230,6 +235,9 @@ class Discounts(Struct, frozen=True, tag_field="type", tag="discounts"):
     at_ms: Millis = 0
     v: Version = 1
 
+
+#: What goes through the bets of a market, or must not change while something does.
+SettlingOperation = SelectionRemoved | Result | ResultRolledBack | BetsVoided | Discounts
 
 Operation = (
     EventOpened

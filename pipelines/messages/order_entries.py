@@ -8,6 +8,7 @@ from pipelines.messages.entry_bases import BetEntry, BetReference, EntryBase
 from pipelines.messages.requests import OrderType, Persistence, Side, TimeInForce
 
 __all__ = [
+    "AnyOrderEntry",
     "BetMatched",
     "BetVoided",
     "ChangeRejected",
@@ -147,3 +148,22 @@ class DiscountsWereSet(EntryBase, frozen=True, array_like=True, tag=74):
     """Bettors' discounts on the market's commission, in ten-thousandths."""
 
     discounts: tuple[tuple[str, int], ...]
+
+
+AnyOrderEntry = (
+    OrderPlaced
+    | OrderPending
+    | OrderRejected
+    | OrderConfirmed
+    | BetMatched
+    | OrderCancelled
+    | OrderLapsed
+    | OrderUpdated
+    | ChangeRejected
+    | BetVoided
+    | OddsReduced
+    | StartingPricesSet
+    | CommissionCharged
+    | CommissionReturned
+    | DiscountsWereSet
+)

@@ -6,6 +6,7 @@ from msgspec import Meta, Struct
 
 from pipelines.limits import (
     ID_LENGTH_MAX,
+    MONEY_MAX_MINOR,
     ODDS_MAX_E4,
     STAKE_MAX_MINOR,
     TOLERANCE_E4_MAX,
@@ -15,6 +16,8 @@ __all__ = [
     "PRICE_POLICIES",
     "BetRequest",
     "CancelRequest",
+    "CashOutRequest",
+    "Count",
     "Id",
     "OrderType",
     "Persistence",
@@ -104,4 +107,19 @@ class UpdateRequest(Struct, frozen=True, gc=False, tag_field="type", tag="update
     v: Annotated[int, Meta(ge=1, le=1)] = 1
 
 
-Request = BetRequest | CancelRequest | ReplaceRequest | UpdateRequest
+class CashOutRequest(Struct, frozen=True, gc=False, tag_field="type", tag="cash_out"):
+    """Ask what a bet is worth now (`amount_minor` 0), or to be paid that and close it.
+
+    `amount_minor` as in the quote; a lower one is taken too, down to `tolerance_minor` below.
+    """
+
+    bet_id: Id
+    event_id: Id
+    market_id: Id
+    amount_minor: Annotated[int, Meta(ge=0, le=MONEY_MAX_MINOR)] = 0
+    tolerance_minor: Annotated[int, Meta(ge=0, le=MONEY_MAX_MINOR)] = 0
+    client_id: str = ""
+    v: Annotated[int, Meta(ge=1, le=1)] = 1
+
+
+Request = BetRequest | CancelRequest | ReplaceRequest | UpdateRequest | CashOutRequest

@@ -50,6 +50,7 @@ class FixedRules(Struct, frozen=True):
     `payout_max_minor` a bet. Terms: `each_way_divisor` makes each bet half a win bet, half a place
     bet at that fraction of the odds on `each_way_places` places; `rule_4` reduces winnings after a
     withdrawal. `line` of a handicap or total in quarters of a goal, -3 is -0.75.
+    `cash_out_margin_e4` is what a bet is bought back for less than it is worth.
     """
 
     margin_model: Literal["proportional", "additive", "power", "shin", "odds_ratio"] = (
@@ -66,6 +67,11 @@ class FixedRules(Struct, frozen=True):
     rule_4: bool = False
     line_type: Literal["", "HANDICAP", "TOTAL"] = ""
     line: Annotated[int, Meta(ge=-4_000, le=4_000)] = 0
+    cash_out_margin_e4: Annotated[int, Meta(ge=0, le=10_000)] = 0
+
+    def cashes_out(self) -> bool:
+        """Return whether the odds of a moment say what a bet is worth: not so of these terms."""
+        return not self.each_way_divisor and not self.line_type
 
 
 class PoolRules(Struct, frozen=True):

@@ -14,7 +14,7 @@ from pipelines.messages.notices import Notice
 from pipelines.notifier.outcomes import Outcomes, Told
 from pipelines.notifier.query import ShardQuery
 from pipelines.notifier.sent_log import SentLog
-from pipelines.notifier.wording import starting, words
+from pipelines.notifier.wording import COUPON, starting, words
 from pipelines.ports import Edge, Push
 
 __all__ = ["EntryJob", "JobKey", "PushCounter"]
@@ -24,7 +24,10 @@ assert PUSHES_PER_REQUEST <= ABLY_PUSHES_PER_BATCH_MAX
 
 
 class JobKey(NamedTuple):
-    """The entry: `settlement` 0 is an event that is starting, which has no market."""
+    """The entry: `settlement` 0 is an event that is starting, which has no market.
+
+    A coupon's entry tells one bettor what it says itself (`told`); `market_id` is its bet id.
+    """
 
     partition: int
     offset: int
@@ -33,6 +36,7 @@ class JobKey(NamedTuple):
     settlement: int
     at_ms: int
     timestamp_ms: int
+    told: Told | None = None
 
 
 class PushCounter(Protocol):
@@ -96,9 +100,14 @@ class EntryJob:
         told = self._told(query)
         if not told:
             return []
+        if key.told is not None:
+            return self._unsent(told, COUPON, sent_log)
         event_name, market_name = query.names(key.partition, key.event_id, key.market_id)
         event_name = event_name or key.event_id
         where = f"{event_name}, {market_name}" if market_name else event_name
+        return self._unsent(told, where, sent_log)
+
+    def _unsent(self, told: list[Told], where: str, sent_log: SentLog) -> list[tuple[Push, Notice]]:
         pairs = []
         for one in told:
             pair = self._push(one, where)
@@ -110,6 +119,8 @@ class EntryJob:
 
     def _told(self, query: ShardQuery) -> list[Told]:
         key = self.key
+        if key.told is not None:
+            return [key.told]
         if not key.settlement:
             bettors = query.bettors_of(key.partition, key.event_id)
             return [Told(client_id, "starting", 0) for client_id in bettors]

@@ -20,8 +20,10 @@ from pipelines.backoff import Backoff
 from pipelines.errors import BrokerError, EdgeError
 from pipelines.kafka.reader import ReadRecord
 from pipelines.limits import EVENT_RETENTION_MS, POLL_RECORDS_MAX
+from pipelines.messages.bettor_entries import CouponSettled
 from pipelines.messages.entries import EventIsStarting, JournalRecord, MarketSettled
 from pipelines.notifier.entry_job import EntryJob, JobKey
+from pipelines.notifier.outcomes import coupon_told
 from pipelines.notifier.query import ShardQuery, ShardUnavailable
 from pipelines.notifier.sent_log import NoticeLog, SentLog
 from pipelines.ports import Clock, Edge
@@ -212,22 +214,24 @@ class Notifier:
             )
             return None
         entry = journal.entry
-        if not isinstance(entry, MarketSettled | EventIsStarting):
+        if not isinstance(entry, MarketSettled | EventIsStarting | CouponSettled):
             return None
         # Shards forget events after this time, and nobody wants such news late. The record's own
         # time counts: the engine time of a replayed event is years ago.
         if self._clock.time_ms() - record.timestamp_ms > EVENT_RETENTION_MS:
             self._metrics.stale()
             return None
-        settlement = entry.settlement if isinstance(entry, MarketSettled) else 0
+        settlement = 0 if isinstance(entry, EventIsStarting) else entry.settlement
+        coupon = entry if isinstance(entry, CouponSettled) else None
         return JobKey(
             record.partition,
             record.offset,
             entry.event_id,
-            entry.market_id,
+            coupon.bet_id if coupon else entry.market_id,
             settlement,
             journal.at_ms,
             record.timestamp_ms,
+            coupon_told(coupon) if coupon else None,
         )
 
     def _work(self, partition: int, state: _Partition) -> int:

@@ -4,9 +4,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from pipelines.messages.bettor_entries import CouponSettled
 from pipelines.notifier.query import SettledBet
 
-__all__ = ["Outcomes", "Told"]
+__all__ = ["Outcomes", "Told", "coupon_told"]
 
 
 class Told(NamedTuple):
@@ -52,3 +53,9 @@ def _outcome(sums: _Sums) -> tuple[str, int]:
     if sums.lost:
         return "loss", 0
     return "refund", sums.paid_minor
+
+
+def coupon_told(entry: CouponSettled) -> Told:
+    """Return what the bettor of a settled coupon is told."""
+    kind = "refund" if entry.result == "void" else entry.result
+    return Told(entry.client_id, kind, entry.payout_minor)

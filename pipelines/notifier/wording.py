@@ -2,12 +2,14 @@
 
 from typing import Final, NamedTuple
 
-__all__ = ["KINDS", "Wording", "money", "starting", "words"]
+__all__ = ["COUPON", "KINDS", "Wording", "money", "starting", "words"]
 
 #: Kinds of pushes, as in the notices and in the push's data.
 KINDS: Final = ("win", "loss", "refund", "starting")
 
 MINOR_PER_MAJOR: Final = 100
+#: How a push names a coupon.
+COUPON: Final = "your multiple"
 
 
 class Wording(NamedTuple):

@@ -13,11 +13,14 @@
 | BetConflict    | conflict        | code, reason                                     |
 | RequestRefused | refused         | message_id, code, reason                         |
 | BetSettled     | settled         | result, payout_minor, settlement, reason         |
-| BetUnsettled   | unsettled       | payout_minor (taken back), settlement            |
+| BetUnsettled   | unsettled       | payout_minor, owed_minor (the same), settlement  |
+| CashOutQuoted  | cash_out_quoted | amount_minor, odds_e4                            |
+| BetCashedOut   | cashed_out      | amount_minor, odds_e4                            |
+| CashOutRejected| cash_out_rejected | code, reason, amount_minor (0: none)           |
 
 BetRepeated gives the bet's present answer again, with `repeated` true: accepted, pending,
 rejected, cancelled, lapsed, or settled with its result. Receipts of orders on an exchange are
-those of `order_receipts.py`.
+those of `order_receipts.py`, those of coupons and accounts of `bettor_receipts.py`.
 Common fields: bet_id, event_id, market_id, event_seq, at_ms, status (the message's name). The
 odds of `pending` and `rejected` are those that were asked for. Other entries are no receipts.
 The message id is `<event>:<event_seq>`; where an entry belongs to no event, its place in the
@@ -30,8 +33,10 @@ from typing import Any, Final
 
 from pipelines import channels
 from pipelines.codes import SENTENCES, Code
+from pipelines.messages import cash_out_entries as co
 from pipelines.messages import entries as e
 from pipelines.ports import Publication
+from pipelines.publisher.bettor_receipts import BETTOR_RECEIPTS, NO_BETTOR_RECEIPT
 from pipelines.publisher.order_receipts import NO_ORDER_RECEIPT, ORDER_RECEIPTS
 
 __all__ = ["NO_RECEIPT", "RECEIPTS", "receipt_of"]
@@ -58,7 +63,14 @@ NO_RECEIPT: Final = frozenset(
         e.MarketSettled,
         e.MarketUnsettled,
         e.OperationRefused,
+        e.SettlementWentOn,
+        e.RollbackBegan,
+        e.RefundBegan,
+        e.RefundEnded,
+        e.OperationWaits,
+        e.OperationTaken,
         *NO_ORDER_RECEIPT,
+        *NO_BETTOR_RECEIPT,
     }
 )
 
@@ -139,7 +151,24 @@ def _settled(entry: e.BetSettled) -> tuple[str, _Fields]:
 
 
 def _unsettled(entry: e.BetUnsettled) -> tuple[str, _Fields]:
-    return "unsettled", {"payout_minor": entry.payout_minor, "settlement": entry.settlement}
+    return "unsettled", {
+        "payout_minor": entry.payout_minor,
+        "settlement": entry.settlement,
+        "owed_minor": entry.payout_minor,  # by the bettor, who was paid it
+    }
+
+
+def _quoted(entry: co.CashOutQuoted) -> tuple[str, _Fields]:
+    return "cash_out_quoted", {"amount_minor": entry.amount_minor, "odds_e4": entry.odds_e4}
+
+
+def _bought_back(entry: co.BetCashedOut) -> tuple[str, _Fields]:
+    return "cashed_out", {"amount_minor": entry.amount_minor, "odds_e4": entry.odds_e4}
+
+
+def _not_bought_back(entry: co.CashOutRejected) -> tuple[str, _Fields]:
+    told = _refusal(entry.code, entry.reason)
+    return "cash_out_rejected", told | {"amount_minor": entry.amount_minor}
 
 
 def _refusal(code: str, reason: str) -> _Fields:
@@ -162,7 +191,11 @@ RECEIPTS: Final[Mapping[type[e.EntryBase], Callable[[Any], tuple[str, _Fields]]]
             e.RequestRefused: _refused,
             e.BetSettled: _settled,
             e.BetUnsettled: _unsettled,
+            co.CashOutQuoted: _quoted,
+            co.BetCashedOut: _bought_back,
+            co.CashOutRejected: _not_bought_back,
             **ORDER_RECEIPTS,
+            **BETTOR_RECEIPTS,
         }
     )
 )

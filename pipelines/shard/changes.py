@@ -4,20 +4,33 @@ from typing import Final
 
 from pipelines.books.engines import open_book
 from pipelines.books.exchange import ExchangeBook
-from pipelines.limits import EVENT_RETENTION_MS, RETIRED_EVENTS_MAX
+from pipelines.books.fixed import FixedBook
+from pipelines.limits import EVENT_RETENTION_MS, RETIRED_EVENTS_MAX, SETTLE_CHUNK_EVERY_MS
+from pipelines.messages import cash_out_entries as co
 from pipelines.messages import entries as e
 from pipelines.shard.clock import timers_of
+from pipelines.shard.order import Order
 from pipelines.shard.state import (
     ACCEPTED,
+    CASHED_OUT,
     LOST,
     VOID,
     WON,
     EventState,
     MarketState,
+    Settling,
     ShardState,
 )
 
 RESULTS: Final = {"win": WON, "loss": LOST, "void": VOID}
+
+
+def arm(shard: ShardState, event: EventState, market: MarketState) -> None:
+    """Let the next chunk of what is under way, or the next operation that waits, be due soon."""
+    name = ("settle", event.event_id, market.definition.market_id, "")
+    shard.timers.remove(*name)
+    if market.settling is not None or market.waiting:
+        shard.timers.add((shard.now_ms + SETTLE_CHUNK_EVERY_MS, shard.shard_seq, *name))
 
 
 def event_opened(
@@ -46,6 +59,7 @@ def event_retired(
     shard: ShardState, event: EventState, market: None, entry: e.EventRetired, at_ms: int
 ) -> None:
     """The event is forgotten, its id remembered for a while."""
+    shard.account_markets -= sum(m.definition.accounts for m in event.markets.values())
     shard.timers.remove("retire", event.event_id, "", "")
     timers_of(shard, event, "start").remove("start", event.event_id, "", "")
     del shard.events[event.event_id]
@@ -73,6 +87,7 @@ def market_opened(
         at_ms=at_ms,
         exchange=book if isinstance(book, ExchangeBook) else None,
     )
+    shard.account_markets += m.accounts
     shard.timers.remove("retire", event.event_id, "", "")
 
 
@@ -115,9 +130,13 @@ def resulted(
     market.version += 1
     market.material_version = market.version
     market.settlement = entry.settlement
+    market.settling = Settling("settle", len(market.bets), entry.reason)
+    arm(shard, event, market)
     market.winners = entry.winners
     market.refund = entry.void
     market.dividends = entry.dividends
+    market.factors = entry.factors
+    market.finish = entry.finish
 
 
 def bet_settled(
@@ -131,6 +150,20 @@ def bet_settled(
     market.escrow_minor -= entry.payout_minor
     if not entry.settlement:
         market.book.give_back(bet.selection_id, bet.stake_minor, bet.odds_e4)
+        return
+    settling = market.settling
+    assert settling is not None
+    settling.bets += 1
+    settling.paid_minor += entry.payout_minor
+    if not isinstance(bet, Order):
+        settling.staked_minor += bet.stake_minor
+        return
+    settling.staked_minor += bet.staked_minor
+    client_id = entry.client_id
+    if client_id not in settling.nets:
+        settling.clients.append(client_id)
+        settling.nets[client_id] = 0
+    settling.nets[client_id] += entry.payout_minor - bet.staked_minor
 
 
 def market_settled(
@@ -138,6 +171,8 @@ def market_settled(
 ) -> None:
     """What is left goes to the house; forgetting is a timer once all markets are settled."""
     market.settled = True
+    market.settling = None
+    arm(shard, event, market)
     market.postings = entry.postings
     market.escrow_minor -= sum(amount for _, amount in entry.postings)
     if all(m.settled for m in event.markets.values()):
@@ -160,11 +195,92 @@ def market_unsettled(
 ) -> None:
     """The result is gone."""
     market.settled = False
+    market.settling = None
+    arm(shard, event, market)
     market.refund = False
     market.winners = ()
     market.dividends = ()
+    market.factors = ()
+    market.finish = ()
     market.postings = ()
     market.version += 1
     market.material_version = market.version
     market.escrow_minor -= sum(amount for _, amount in entry.postings)
     shard.timers.remove("retire", event.event_id, "", "")
+
+
+def cashed_out(
+    shard: ShardState, event: EventState, market: MarketState, entry: co.BetCashedOut, at_ms: int
+) -> None:
+    """A bet is closed by its bettor: paid, and what is left of its stake is the house's."""
+    bet = event.bets[(entry.client_id, entry.bet_id)]
+    bet.status = CASHED_OUT
+    bet.payout_minor = entry.amount_minor
+    rest = bet.stake_minor - entry.amount_minor
+    market.escrow_minor -= bet.stake_minor
+    market.cashed_out_minor += rest
+    book = market.book
+    assert isinstance(book, FixedBook)
+    book.give_back(bet.selection_id, bet.stake_minor, bet.odds_e4)
+    book.total += rest
+
+
+def settlement_went_on(
+    shard: ShardState,
+    event: EventState,
+    market: MarketState,
+    entry: e.SettlementWentOn,
+    at_ms: int,
+) -> None:
+    """A chunk is done, the next is due soon."""
+    assert market.settling is not None
+    market.settling.next = entry.next
+    arm(shard, event, market)
+
+
+def rollback_began(
+    shard: ShardState, event: EventState, market: MarketState, entry: e.RollbackBegan, at_ms: int
+) -> None:
+    """A rollback goes through the bets."""
+    market.settled = False
+    shard.timers.remove("retire", event.event_id, "", "")
+    market.settling = Settling("roll_back", len(market.bets), entry.reason)
+    arm(shard, event, market)
+
+
+def refund_began(
+    shard: ShardState, event: EventState, market: MarketState, entry: e.RefundBegan, at_ms: int
+) -> None:
+    """Refunds go through the bets that are there now."""
+    market.settling = Settling(
+        "refund",
+        len(market.bets),
+        entry.reason,
+        selection_id=entry.selection_id,
+        from_ms=entry.from_ms,
+        to_ms=entry.to_ms,
+    )
+    arm(shard, event, market)
+
+
+def refund_ended(
+    shard: ShardState, event: EventState, market: MarketState, entry: e.RefundEnded, at_ms: int
+) -> None:
+    """No more refunds."""
+    market.settling = None
+    arm(shard, event, market)
+
+
+def operation_waits(
+    shard: ShardState, event: EventState, market: MarketState, entry: e.OperationWaits, at_ms: int
+) -> None:
+    """An operation comes later."""
+    market.waiting.append(entry.waiting)
+
+
+def operation_taken(
+    shard: ShardState, event: EventState, market: MarketState, entry: e.OperationTaken, at_ms: int
+) -> None:
+    """An operation waits no more."""
+    del market.waiting[0]
+    arm(shard, event, market)

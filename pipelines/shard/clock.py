@@ -11,6 +11,9 @@ from collections.abc import Iterator
 from pipelines.shard.state import EventState, ShardState
 from pipelines.shard.timers import Timer, Timers
 
+#: Forgetting, waiting for another shard and long settlements go by wall time for all events.
+WALL_KINDS = frozenset({"retire", "hold", "settle"})
+
 __all__ = ["due_timers", "next_due_ms", "time_of", "timers_of"]
 
 
@@ -22,8 +25,8 @@ def time_of(shard: ShardState, event: EventState | None, stated_ms: int, record_
 
 
 def timers_of(shard: ShardState, event: EventState | None, kind: str) -> Timers:
-    """Return the timers among which such a one waits; forgetting goes by wall time for all."""
-    if event is not None and event.feed_clock and kind != "retire":
+    """Return the timers among which such a one waits."""
+    if event is not None and event.feed_clock and kind not in WALL_KINDS:
         return event.timers
     return shard.timers
 

@@ -18,10 +18,17 @@ from pipelines.limits import (
     NESTING_DEPTH_MAX,
     RECORD_BYTES_MAX,
 )
-from pipelines.messages.operations import Operation
-from pipelines.messages.requests import Request
+from pipelines.messages.inputs import AnyOperation, AnyRequest
+from pipelines.messages.transfers import Transfer
 
-__all__ = ["Incoming", "Unreadable", "decode_bets", "decode_operation", "decode_plain"]
+__all__ = [
+    "Incoming",
+    "Unreadable",
+    "decode_bets",
+    "decode_operation",
+    "decode_plain",
+    "decode_transfer",
+]
 
 
 class Unreadable(NamedTuple):
@@ -37,7 +44,7 @@ class Incoming(NamedTuple):
 
     client_id: str
     message_id: str
-    request: Request | Unreadable
+    request: AnyRequest | Unreadable
 
 
 class EnvelopeMessage(Struct, gc=False):
@@ -56,12 +63,13 @@ class Envelope(Struct):
     messages: list[EnvelopeMessage]
 
 
-_request_json: msgspec.json.Decoder[Request] = msgspec.json.Decoder(Request)
-_request_msgpack: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)
+_request_json: msgspec.json.Decoder[AnyRequest] = msgspec.json.Decoder(AnyRequest)
+_request_msgpack: msgspec.msgpack.Decoder[AnyRequest] = msgspec.msgpack.Decoder(AnyRequest)
 _envelope_json = msgspec.json.Decoder(Envelope)
 _envelope_msgpack = msgspec.msgpack.Decoder(Envelope)
-_operation_json: msgspec.json.Decoder[Operation] = msgspec.json.Decoder(Operation)
-_operation_msgpack: msgspec.msgpack.Decoder[Operation] = msgspec.msgpack.Decoder(Operation)
+_operation_json: msgspec.json.Decoder[AnyOperation] = msgspec.json.Decoder(AnyOperation)
+_operation_msgpack: msgspec.msgpack.Decoder[AnyOperation] = msgspec.msgpack.Decoder(AnyOperation)
+_transfer_msgpack: msgspec.msgpack.Decoder[Transfer] = msgspec.msgpack.Decoder(Transfer)
 _any_json = msgspec.json.Decoder()
 _any_msgpack = msgspec.msgpack.Decoder()
 
@@ -74,7 +82,7 @@ def is_json(value: bytes) -> bool:
     return value[0] in _JSON_STARTS
 
 
-def decode_plain(value: bytes | None) -> Request | None:
+def decode_plain(value: bytes | None) -> AnyRequest | None:
     """Read the common case fast, a plain request of a named bettor; None: ask `decode_bets`."""
     if not value or len(value) > RECORD_BYTES_MAX:
         return None
@@ -117,7 +125,7 @@ def _opened(envelope: Envelope) -> list[Incoming]:
     return [Incoming(m.clientId, m.id, _request_of(m)) for m in envelope.messages]
 
 
-def _request_of(message: EnvelopeMessage) -> Request | Unreadable:
+def _request_of(message: EnvelopeMessage) -> AnyRequest | Unreadable:
     """Undo the encodings, last first, then read the request."""
     data = message.data
     structured = False
@@ -135,7 +143,7 @@ def _request_of(message: EnvelopeMessage) -> Request | Unreadable:
             raw, as_json = data, bool(data) and is_json(data)
         else:
             structured = True
-            converted: Request = msgspec.convert(data, Request)
+            converted: AnyRequest = msgspec.convert(data, AnyRequest)
             return converted
         return (_request_json if as_json else _request_msgpack).decode(raw)
     except (msgspec.DecodeError, RecursionError, ValueError, CodecError) as error:
@@ -198,7 +206,7 @@ def _code_of(fields: dict[str, Any], reason: str) -> tuple[Code, str]:
     return Code.INVALID_INPUT_DATA, reason
 
 
-def decode_operation(value: bytes | None) -> Operation | Unreadable:
+def decode_operation(value: bytes | None) -> AnyOperation | Unreadable:
     """Read a record of `events`."""
     if not value:
         return Unreadable(Code.INVALID_INPUT_DATA, "empty record", {})
@@ -209,3 +217,11 @@ def decode_operation(value: bytes | None) -> Operation | Unreadable:
         return (_operation_json if as_json else _operation_msgpack).decode(value)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         return _salvage(value, as_json, error)
+
+
+def decode_transfer(value: bytes | None) -> Transfer | Unreadable:
+    """Read a record of `transfers`."""
+    try:
+        return _transfer_msgpack.decode(value or b"")
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        return Unreadable(Code.INVALID_INPUT_DATA, f"no transfer: {error}"[:200], {})

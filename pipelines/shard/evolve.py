@@ -10,10 +10,13 @@ from typing import Any, Final
 from pipelines.errors import JournalError
 from pipelines.limits import (
     ANSWERS_OUTSIDE_MARKETS_MAX,
+    BETTOR_KEY_PREFIX,
     ORPHAN_ANSWERS_MAX,
 )
+from pipelines.messages import cash_out_entries as co
 from pipelines.messages import entries as e
 from pipelines.shard import changes
+from pipelines.shard.bettor_changes import APPLY_TO_BETTORS, count_in_bettor
 from pipelines.shard.clock import timers_of
 from pipelines.shard.order import Order
 from pipelines.shard.order_changes import APPLY_TO_ORDERS
@@ -47,6 +50,8 @@ def evolve(shard: ShardState, record: e.JournalRecord) -> None:
     kind = type(entry)
     event = shard.events.get(entry.event_id)
     if event is None:
+        if entry.event_seq and entry.event_id.startswith(BETTOR_KEY_PREFIX):
+            count_in_bettor(shard, entry)
         # A feed event opens at a time of its own, which is not the time of the others.
         if at_ms > shard.now_ms and not (
             isinstance(entry, e.EventWasOpened) and entry.clock == "feed"
@@ -134,6 +139,10 @@ def _pending(
     key = (bet.client_id, bet.bet_id)
     event.bets[key] = bet
     market.pending[key] = entry.due_ms
+    if entry.hold_ms:  # the delay counts once the account has answered
+        market.holds[key] = entry.hold_ms
+        shard.timers.add((entry.hold_ms, shard.shard_seq, "hold", event.event_id, *key))
+        return
     timer = (entry.due_ms, shard.shard_seq, "bet", event.event_id, bet.client_id, bet.bet_id)
     timers_of(shard, event, "bet").add(timer)
 
@@ -162,6 +171,8 @@ def _released(shard: ShardState, event: EventState, market: MarketState, entry: 
     key = (entry.client_id, entry.bet_id)
     del market.pending[key]
     timers_of(shard, event, "bet").remove("bet", event.event_id, *key)
+    if market.holds.pop(key, 0):
+        shard.timers.remove("hold", event.event_id, *key)
     return event.bets[key]
 
 
@@ -220,5 +231,15 @@ _APPLY: Final[dict[type, Callable[..., None]]] = {
     e.BetUnsettled: changes.bet_unsettled,
     e.MarketUnsettled: changes.market_unsettled,
     e.OperationRefused: _nothing,
+    co.CashOutQuoted: _nothing,
+    co.BetCashedOut: changes.cashed_out,
+    co.CashOutRejected: _nothing,
+    e.SettlementWentOn: changes.settlement_went_on,
+    e.RollbackBegan: changes.rollback_began,
+    e.RefundBegan: changes.refund_began,
+    e.RefundEnded: changes.refund_ended,
+    e.OperationWaits: changes.operation_waits,
+    e.OperationTaken: changes.operation_taken,
     **APPLY_TO_ORDERS,
+    **APPLY_TO_BETTORS,
 }

@@ -32,8 +32,12 @@ def _parts(shard: ShardState) -> Iterator[bytes]:
             list(shard.timers),
             list(shard.retired),
             [(key, bet) for key, bet in shard.orphans.items()],
+            shard.transfers_sent,
+            list(shard.transfers_seen.items()),
         )
     )
+    for key, bettor in shard.bettors.items():
+        yield _encode((key, bettor))
     for event in shard.events.values():
         yield from _event_parts(event)
 
@@ -76,6 +80,13 @@ def _event_parts(event: EventState) -> Iterator[bytes]:
                 list(market.pending.items()),
                 list(market.discounts.items()),
                 list(market.commissions.items()),
+                list(market.holds.items()),
+                list(market.legs.items()),
+                market.factors,
+                market.finish,
+                market.cashed_out_minor,
+                market.settling,
+                market.waiting,
                 [(bet.client_id, bet.bet_id) for bet in market.bets],  # settled in this order
             )
         )

@@ -8,6 +8,8 @@ from msgspec import structs
 from pipelines.books.exchange import ExchangeBook, Runner
 from pipelines.books.lmsr_book import LmsrBook
 from pipelines.limits import TRADED_PRICES_SHOWN
+from pipelines.messages import bettor_entries as be
+from pipelines.messages import cash_out_entries as co
 from pipelines.messages import entries as e
 from pipelines.messages import order_entries as oe
 from pipelines.messages.images import ExchangeImage, MakerImage, OddsImage, SelectionImage
@@ -28,12 +30,27 @@ UNSEEN: Final = frozenset(
         e.BetRepeated,
         e.BetConflict,
         e.OperationRefused,
+        co.CashOutQuoted,
+        co.CashOutRejected,
+        e.SettlementWentOn,
+        e.RollbackBegan,
+        e.RefundBegan,
+        e.RefundEnded,
+        e.OperationWaits,
+        e.OperationTaken,
         oe.OrderPending,
         oe.OrderRejected,
         oe.ChangeRejected,
         oe.CommissionCharged,
         oe.CommissionReturned,
         oe.DiscountsWereSet,
+        be.FundsHeld,
+        be.LegHeld,
+        be.LegRefused,
+        be.LegKept,
+        be.LegReleased,
+        be.LegSettled,
+        be.LegUnsettled,
     }
 )
 

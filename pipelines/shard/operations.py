@@ -8,21 +8,29 @@ from typing import Any
 
 from msgspec import UNSET
 
-from pipelines.books.exchange_ladder import bands_problem, ladder_of
-from pipelines.books.rules_problem import rules_problem
+from pipelines.books.exchange_ladder import ladder_of
 from pipelines.codes import SENTENCES, Code
-from pipelines.limits import EVENTS_PER_SHARD_MAX, MARKETS_PER_EVENT_MAX
+from pipelines.limits import (
+    BETTOR_KEY_PREFIX,
+    EVENTS_PER_SHARD_MAX,
+    OPERATIONS_WAITING_MAX,
+)
 from pipelines.messages import entries as e
 from pipelines.messages import operations as o
 from pipelines.messages import order_entries as oe
 from pipelines.shard.numbering import Numbers
+from pipelines.shard.opening import ENGINES, open_market
 from pipelines.shard.order_life import before_change, withdraw
-from pipelines.shard.settle import decide_result, decide_rollback, decide_void, refund_selection
+from pipelines.shard.settle import (
+    decide_chunk,
+    decide_result,
+    decide_rollback,
+    decide_void,
+    refund_selection,
+)
 from pipelines.shard.state import EventState, MarketState, ShardState
 
-__all__ = ["decide_operation"]
-
-_A = {"pool": "a pool", "exchange": "an exchange", "lmsr": "a market maker"}
+__all__ = ["decide_operation", "decide_settling"]
 
 #: From which status an operator may lead a market to which; a result leads it to CLOSED as well.
 TRANSITIONS: dict[str, frozenset[str]] = {
@@ -40,6 +48,9 @@ def decide_operation(shard: ShardState, key: str, operation: o.Operation) -> Ite
     if operation.event_id != key:
         yield _refused(shard, key, "", name, Code.EVENT_KEY_MISMATCH)
         return
+    if key.startswith(BETTOR_KEY_PREFIX):  # kept for bettors' own books
+        yield _refused(shard, key, "", name, Code.INVALID_EVENT_ID)
+        return
     event = shard.events.get(key)
     if isinstance(operation, o.EventOpened):
         yield _open_event(shard, event, operation)
@@ -49,12 +60,50 @@ def decide_operation(shard: ShardState, key: str, operation: o.Operation) -> Ite
         yield _refused(shard, key, "", name, code)
         return
     if isinstance(operation, o.MarketOpened):
-        yield _open_market(event, operation)
+        yield open_market(event, operation)
         return
     market = event.markets.get(operation.market_id)
     if market is None:
         yield _refused(shard, key, "", name, Code.INVALID_MARKET_ID)
         return
+    if isinstance(operation, o.SettlingOperation) and (market.settling or market.waiting):
+        yield _wait(event, market, operation)
+        return
+    yield from _decide(shard, key, event, market, operation)
+
+
+def _wait(
+    event: EventState, market: MarketState, operation: o.SettlingOperation
+) -> e.OperationWaits | e.OperationRefused:
+    """Let an operation wait for the end of what goes through the market's bets."""
+    head = Numbers(event, market).next()
+    if len(market.waiting) >= OPERATIONS_WAITING_MAX:
+        code = Code.MARKET_BEING_SETTLED
+        name = str(type(operation).__struct_config__.tag)
+        return e.OperationRefused(*head, name, code.value, SENTENCES[code])
+    return e.OperationWaits(*head, operation)
+
+
+def decide_settling(shard: ShardState, event: EventState, market: MarketState) -> Iterator[e.Entry]:
+    """Yield the next chunk of what goes through a market's bets, or an operation that waited."""
+    numbers = Numbers(event, market)
+    if market.settling is not None:
+        yield from decide_chunk(market, numbers)
+        return
+    operation = market.waiting[0]
+    name = str(type(operation).__struct_config__.tag)
+    yield e.OperationTaken(*numbers.next(), name)
+    yield from _decide(shard, event.event_id, event, market, operation)
+
+
+def _decide(
+    shard: ShardState,
+    key: str,
+    event: EventState,
+    market: MarketState,
+    operation: o.SettlingOperation | o.MarketStatus | o.Prices,
+) -> Iterator[e.Entry]:
+    name = str(type(operation).__struct_config__.tag)
     if isinstance(operation, o.MarketStatus):
         yield from _change(shard, event, market, operation)
     elif isinstance(operation, o.Prices):
@@ -119,60 +168,6 @@ def _open_event(
     )
 
 
-def _open_market(
-    event: EventState, operation: o.MarketOpened
-) -> e.MarketWasOpened | e.OperationRefused:
-    market = operation.market
-    known = event.markets.get(market.market_id)
-    code, why = None, ""
-    if known is not None:
-        code = Code.UNCHANGED if known.definition == market else Code.DUPLICATE_MARKET
-    elif len(event.markets) >= MARKETS_PER_EVENT_MAX:
-        code = Code.TOO_MANY_MARKETS
-    elif len({s.selection_id for s in market.selections}) != len(market.selections):
-        code, why = Code.INVALID_RUNNER, "a selection id stands twice in the market"
-    elif market.number_of_winners > len(market.selections):
-        code, why = Code.INVALID_INPUT_DATA, "more winners than selections"
-    elif market.stake_min_minor > market.stake_max_minor:
-        code, why = Code.INVALID_BET_SIZE, "the smallest stake is above the largest"
-    elif problem := _exchange_problem(market) or rules_problem(market):
-        code, why = Code.INVALID_INPUT_DATA, problem
-    else:
-        valid = ladder_of(market).valid
-        off = [s.odds_e4 for s in market.selections if s.odds_e4 and s.odds_e4 not in valid]
-        if off:
-            code, why = Code.INVALID_ODDS, f"odds {off[0]} are not on the ladder {market.ladder}"
-        elif market.engine != "fixed" and any(s.odds_e4 for s in market.selections):
-            code, why = (
-                Code.INVALID_ODDS,
-                f"{_A.get(market.engine, 'this engine')} opens without odds",
-            )
-    if code is not None:
-        seq = known.seq + 1 if known is not None else 0
-        return e.OperationRefused(
-            event.event_id,
-            event.seq + 1,
-            market.market_id,
-            seq,
-            "market_opened",
-            code.value,
-            why or SENTENCES[code],
-        )
-    return e.MarketWasOpened(event.event_id, event.seq + 1, market.market_id, 1, market)
-
-
-def _exchange_problem(market: o.Market) -> str:
-    """Say which rules of an exchange do not go together, "" where all do."""
-    if problem := bands_problem(market):
-        return problem
-    if market.engine != "exchange":
-        wrong = market.ladder == "CUSTOM" or market.cross_matching or market.bsp_market
-        return "this engine has no ladder of its own, cross-matching or starting price" * wrong
-    if market.cross_matching and (market.number_of_winners > 1 or len(market.selections) < 2):
-        return "cross-matching needs one winner of several selections"
-    return ""
-
-
 def _set_discounts(
     market: MarketState, numbers: Numbers, operation: o.Discounts
 ) -> Iterator[e.Entry] | Code:
@@ -235,7 +230,7 @@ def _set_prices(
     if not market.book.needs_odds or market.definition.engine == "lmsr":
         code, why = (
             Code.INVALID_ODDS,
-            f"{_A.get(market.definition.engine, 'this engine')} makes its own odds",
+            f"{ENGINES.get(market.definition.engine, 'this engine')} makes its own odds",
         )
     elif market.status == "CLOSED":
         code = Code.MARKET_NOT_OPEN_FOR_BETTING

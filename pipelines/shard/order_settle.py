@@ -5,9 +5,11 @@ rounding and virtual trades leave (account `house:rounding`). Postings are rever
 """
 
 from collections.abc import Iterator
+from itertools import islice
 
 from pipelines.books.exchange_money import back_payout_minor, commission_minor, lay_payout_minor
 from pipelines.codes import SENTENCES, Code
+from pipelines.limits import SETTLE_CHUNK_BETS
 from pipelines.messages import entries as e
 from pipelines.messages import operations as o
 from pipelines.messages import order_entries as oe
@@ -15,51 +17,71 @@ from pipelines.shard.numbering import Numbers
 from pipelines.shard.order import Order
 from pipelines.shard.order_life import lapse_all, void_order
 from pipelines.shard.order_sp import reconcile
-from pipelines.shard.state import ACCEPTED, LOST, VOID, WON, MarketState
+from pipelines.shard.state import ACCEPTED, MarketState
 
-__all__ = ["roll_back_orders", "settle_orders", "void_orders"]
+__all__ = ["decline_pending", "settle_orders", "settle_orders_chunk", "void_orders"]
+
+
+def decline_pending(market: MarketState, numbers: Numbers) -> Iterator[e.BetDeclined]:
+    """Yield that waiting bets are too late; of very many, the rest are when they are due."""
+    code = Code.MARKET_NOT_OPEN_FOR_BETTING
+    for client_id, bet_id in tuple(islice(market.pending, SETTLE_CHUNK_BETS)):
+        yield e.BetDeclined(*numbers.next(), client_id, bet_id, code.value, SENTENCES[code])
 
 
 def settle_orders(
     market: MarketState, numbers: Numbers, operation: o.Result, winners: tuple[int, ...]
 ) -> Iterator[e.Entry]:
-    """Yield the settlement of an exchange market whose result is good."""
-    closed = Code.MARKET_NOT_OPEN_FOR_BETTING
-    for client_id, bet_id in tuple(market.pending):
-        yield e.BetDeclined(*numbers.next(), client_id, bet_id, closed.value, SENTENCES[closed])
+    """Yield that the result of an exchange market stands; its chunks come next."""
+    yield from decline_pending(market, numbers)
     assert market.exchange is not None
     if market.definition.bsp_market and not market.exchange.reconciled and not operation.void:
         yield from reconcile(market, numbers)
     yield from lapse_all(market, numbers)
-    refund, reason = operation.void, operation.reason
+    refund, finish = operation.void, operation.finish
     winners = () if refund else winners
-    shares = _shares(market.definition.number_of_winners, winners, operation.finish)
     settlement = market.settlement + 1
     yield e.MarketResulted(
-        *numbers.next(), settlement, winners, refund, (), reason, (), operation.finish
+        *numbers.next(), settlement, winners, refund, (), operation.reason, (), finish
     )
-    count = staked = paid = 0
-    nets: dict[str, int] = {}
-    for order in market.bets:
+
+
+def settle_orders_chunk(
+    market: MarketState, numbers: Numbers, first: int, last: int
+) -> Iterator[e.Entry]:
+    """Yield outcomes of orders, after the last of them commissions, then the end.
+
+    `first` and `last` count the market's orders and then its bettors, in the order of their first.
+    """
+    settling = market.settling
+    assert settling is not None
+    settlement, refund = market.settlement, market.refund
+    shares = _shares(market.definition.number_of_winners, market.winners, market.finish)
+    why = settling.reason if refund else ""
+    for order in market.bets[first : min(last, settling.end)]:
         if not isinstance(order, Order) or order.status != ACCEPTED or not order.size_minor:
             continue
         payout, result = _outcome(order, shares.get(order.selection_id, (0, 1)), refund)
-        count += 1
-        staked += order.staked_minor
-        paid += payout
-        nets[order.client_id] = nets.get(order.client_id, 0) + payout - order.staked_minor
-        why = reason if refund else ""
         yield e.BetSettled(
             *numbers.next(), order.client_id, order.bet_id, settlement, result, payout, why
         )
-    rest = market.escrow_minor  # what the payouts have left
-    charged = 0
-    for entry in _commission(market, numbers, settlement, nets):
-        charged += entry.commission_minor
-        yield entry
+    if last < settling.end:
+        yield e.SettlementWentOn(*numbers.next(), settlement, last)
+        return
+    charged_from = max(first - settling.end, 0)
+    clients = settling.clients[charged_from : last - settling.end]
+    if not charged_from and len(settling.clients) <= SETTLE_CHUNK_BETS:
+        clients, last = settling.clients, settling.end + len(settling.clients)
+    yield from _commission(market, numbers, settlement, clients, settling.nets)
+    if last < settling.end + len(settling.clients):
+        yield e.SettlementWentOn(*numbers.next(), settlement, last)
+        return
+    charged = sum(market.commissions.values())
+    rest = market.escrow_minor - charged  # what the payouts have left
     postings = (("house:commission", charged), ("house:rounding", rest))
     posted = tuple((account, amount) for account, amount in postings if amount)
-    yield e.MarketSettled(*numbers.next(), settlement, count, staked, paid, posted)
+    totals = (settling.bets, settling.staked_minor, settling.paid_minor)
+    yield e.MarketSettled(*numbers.next(), settlement, *totals, posted)
 
 
 def _shares(
@@ -93,32 +115,24 @@ def _outcome(order: Order, share: tuple[int, int], refund: bool) -> tuple[int, s
 
 
 def _commission(
-    market: MarketState, numbers: Numbers, settlement: int, nets: dict[str, int]
+    market: MarketState,
+    numbers: Numbers,
+    settlement: int,
+    clients: list[str],
+    nets: dict[str, int],
 ) -> Iterator[oe.CommissionCharged]:
     base_rate = market.definition.market_base_rate_e4
     if not base_rate:
         return
-    for client_id, net in nets.items():
-        discount = market.discounts.get(client_id, 0)
+    for client_id in clients:
+        if client_id in market.commissions:
+            continue
+        net, discount = nets[client_id], market.discounts.get(client_id, 0)
         amount = commission_minor(net, base_rate, discount)
         if amount:
             yield oe.CommissionCharged(
                 *numbers.next(), client_id, settlement, net, base_rate, discount, amount
             )
-
-
-def roll_back_orders(market: MarketState, numbers: Numbers, reason: str) -> Iterator[e.Entry]:
-    """Yield the reversal of a settlement, commission included."""
-    settlement = market.settlement
-    reversed_postings = tuple((account, -amount) for account, amount in market.postings)
-    for client_id, amount in tuple(market.commissions.items()):
-        yield oe.CommissionReturned(*numbers.next(), client_id, settlement, amount)
-    for bet in market.bets:
-        if bet.settlement == settlement and bet.status in (WON, LOST, VOID):
-            yield e.BetUnsettled(
-                *numbers.next(), bet.client_id, bet.bet_id, settlement, bet.payout_minor
-            )
-    yield e.MarketUnsettled(*numbers.next(), settlement, reversed_postings, reason)
 
 
 def void_orders(

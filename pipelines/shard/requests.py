@@ -8,14 +8,19 @@ from typing import Any
 from pipelines.codes import SENTENCES, Code
 from pipelines.limits import ID_LENGTH_MAX
 from pipelines.messages import entries as e
+from pipelines.messages.coupon_requests import CouponRequest
 from pipelines.messages.requests import (
     PRICE_POLICIES,
     BetRequest,
     CancelRequest,
+    CashOutRequest,
     ReplaceRequest,
     UpdateRequest,
 )
+from pipelines.messages.transfers import Send
 from pipelines.shard.bets import answer_again, answer_without_event, decide_bet, rejected
+from pipelines.shard.cash_out import decide_cash_out
+from pipelines.shard.coupons import decide_coupon
 from pipelines.shard.decode import Incoming, Unreadable
 from pipelines.shard.numbering import Numbers
 from pipelines.shard.order import Order
@@ -27,7 +32,7 @@ __all__ = ["decide_request"]
 
 def decide_request(
     shard: ShardState, key: str, incoming: Incoming, at_ms: int
-) -> e.Entry | list[e.Entry] | tuple[Code, str]:
+) -> e.Entry | list[e.Entry] | list[e.Entry | Send] | tuple[Code, str]:
     """Answer one request; a code and reason instead of an entry sends it to `dead-letters`."""
     request = incoming.request
     client_id = incoming.client_id
@@ -40,6 +45,10 @@ def decide_request(
         return _cancel(shard, key, client_id, request)
     if isinstance(request, ReplaceRequest | UpdateRequest):
         return decide_change(shard, key, client_id, request, at_ms)
+    if isinstance(request, CashOutRequest):
+        return decide_cash_out(shard, key, client_id, request)
+    if isinstance(request, CouponRequest):
+        return decide_coupon(shard, key, client_id, request, at_ms)
     assert isinstance(request, Unreadable)
     return _unreadable(shard, key, client_id, incoming.message_id, request)
 

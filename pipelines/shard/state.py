@@ -7,12 +7,15 @@ from msgspec import Struct, field
 from pipelines.books.book import Book
 from pipelines.books.exchange import ExchangeBook
 from pipelines.messages.operations import Market as MarketDefinition
+from pipelines.messages.operations import SettlingOperation
 from pipelines.messages.requests import PricePolicy
+from pipelines.shard.bettor import BettorState
 from pipelines.shard.timers import Timer, Timers
 
 __all__ = [
     "ACCEPTED",
     "CANCELLED",
+    "CASHED_OUT",
     "LAPSED",
     "LOST",
     "PENDING",
@@ -23,7 +26,10 @@ __all__ = [
     "Bet",
     "BetKey",
     "EventState",
+    "Leg",
+    "LegKey",
     "MarketState",
+    "Settling",
     "ShardState",
     "Timer",
 ]
@@ -36,6 +42,7 @@ WON: Final = 4
 LOST: Final = 5
 VOID: Final = 6
 LAPSED: Final = 7
+CASHED_OUT: Final = 8
 STATUS_NAMES: Final = (
     "pending",
     "accepted",
@@ -45,9 +52,11 @@ STATUS_NAMES: Final = (
     "lost",
     "void",
     "lapsed",
+    "cashed_out",
 )
 
 BetKey = tuple[str, str]  # client id, bet id
+LegKey = tuple[str, str, int]  # client id, coupon's bet id, leg
 
 
 class Bet(Struct, gc=False):
@@ -69,6 +78,39 @@ class Bet(Struct, gc=False):
     settlement: int = 0
     due_ms: int = 0
     code: str = ""
+
+
+class Leg(Struct):
+    """A leg of a coupon whose home is elsewhere; `number` of single bets were taken before it."""
+
+    selection_id: int
+    odds_e4: int
+    number: int
+    at_ms: int
+    kept: bool = False
+    voided: bool = False
+    settlement: int = 0
+
+
+class Settling(Struct):
+    """What goes through a market's bets in chunks: `kind` is settle, roll_back or refund.
+
+    `next` is the first bet not looked at, `end` the first that is none of its business; sums are
+    those of the settlement so far, `nets` by bettor, in the order of `clients` (exchange).
+    """
+
+    kind: str
+    end: int
+    reason: str
+    next: int = 0
+    bets: int = 0
+    staked_minor: int = 0
+    paid_minor: int = 0
+    nets: dict[str, int] = {}
+    clients: list[str] = []
+    selection_id: int = -1  # of a refund, as are the following
+    from_ms: int = 0
+    to_ms: int = 0
 
 
 class MarketState(Struct):
@@ -99,6 +141,13 @@ class MarketState(Struct):
     exchange: ExchangeBook | None = None  # the book again, where it is one
     discounts: dict[str, int] = {}  # by client id, in ten-thousandths of the commission
     commissions: dict[str, int] = {}  # of the present settlement, by client id
+    holds: dict[BetKey, int] = {}  # pending bets whose account has not answered, and until when
+    legs: dict[LegKey, Leg] = {}
+    factors: tuple[tuple[int, int, int, int], ...] = ()  # of the result, as is `finish`
+    finish: tuple[tuple[int, ...], ...] = ()
+    cashed_out_minor: int = 0  # what cash-outs left of their stakes, with the house already
+    settling: Settling | None = None
+    waiting: list[SettlingOperation] = []  # for the end of it
 
 
 class EventState(Struct):
@@ -129,4 +178,8 @@ class ShardState(Struct):
     events: dict[str, EventState] = {}
     orphans: dict[tuple[str, str, str], Bet] = {}
     retired: dict[str, None] = {}
+    bettors: dict[str, BettorState] = {}  # by key
+    transfers_sent: int = 0
+    transfers_seen: dict[int, int] = {}  # by sending partition
+    account_markets: int = 0  # that take bets from accounts alone
     timers: Timers = field(default_factory=Timers)

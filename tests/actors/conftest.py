@@ -15,7 +15,7 @@ from pipelines.settings import Settings
 READY_S = 120.0
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def local_ray() -> Iterator[None]:
     """Ray on this machine, two processors and room for shards."""
     home = tempfile.mkdtemp(prefix="ovr-")

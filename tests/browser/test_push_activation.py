@@ -43,9 +43,10 @@ def page(opened: Callable[..., Page], edge: Backend) -> Iterator[Page]:
         pytest.skip("the push plugin is not fetched (make pages)")
     page = opened("pushed")
     page.context.grant_permissions(["notifications"], origin=edge.url)
-    page.add_script_tag(url="/pages/vendor/ably-push.min.js")
     yield page
     page.evaluate("() => window.pushed?.close()")
+    gone = edge.client.delete("/push/deviceRegistrations", params={"clientId": "pushed"})
+    gone.raise_for_status()
 
 
 def devices(edge: Backend) -> list[dict[str, Any]]:
@@ -83,6 +84,18 @@ def test_a_push_to_a_bettor_is_a_notification_in_the_browser(page: Page, edge: B
       await deactivatePush(window.pushed);
     }""")
     assert devices(edge) == []
+
+
+def test_the_button_of_the_page_turns_notifications_on(page: Page, edge: Backend) -> None:
+    page.get_by_role("button", name="My bets").click()
+    page.get_by_role("button", name="Notify me").click()
+    page.get_by_role("button", name="Notifications are on").wait_for()
+    [device] = devices(edge)
+    assert device["platform"] == "browser"
+    push(edge, notification={"title": "You won", "body": "9.00"}, data={"bet_id": "2"})
+    wait_for(
+        lambda: [one for one in page.evaluate(SHOWN) if one["body"] == "9.00"], "the notification"
+    )
 
 
 def test_a_push_of_the_browser_itself_is_shown_likewise(page: Page) -> None:

@@ -13,7 +13,7 @@ from pipelines.errors import FencedError
 from pipelines.kafka.shard_log import CLIENT_ID_HEADER, KafkaShardLog
 from pipelines.messages.entries import BetAccepted, JournalRecord
 from pipelines.settings import Settings
-from pipelines.shard.engine import fold
+from pipelines.shard.fold import fold
 from pipelines.shard.hash import state_hash
 from pipelines.shard_loop import ShardLoop
 from pipelines.topics import BETS, EVENTS

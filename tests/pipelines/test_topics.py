@@ -54,4 +54,4 @@ def test_a_real_producer_picks_the_same(fresh_topics: Callable[[int], str]) -> N
 
 
 def test_topics_are_named_once_each() -> None:
-    assert len(set(CO_PARTITIONED)) == len(CO_PARTITIONED) == 7
+    assert len(set(CO_PARTITIONED)) == len(CO_PARTITIONED) == 8

@@ -8,11 +8,13 @@ from typing import Any
 import msgspec
 
 from pipelines.channels import odds_out
+from pipelines.shard.bettor import bettor_key
 from pipelines.topics import BETS, EVENTS, partition_of
 from tests.sim.edge import SimulatedEdge
 from tests.sim.kafka import SimulatedKafka
 
 SELECTIONS = 5
+BETTORS = 12
 LADDER = (15_000, 18_000, 20_000, 25_000, 30_000, 34_000, 40_000, 50_000, 80_000)
 STAKES_MINOR = (1, 100, 100, 2_500, 2_500, 10_000, 10**13)
 POISON = (
@@ -64,6 +66,9 @@ class Traffic:
 
     def operate(self) -> None:
         """Open a race, or let one go on."""
+        if self._random.random() < 0.15:
+            self._fund()
+            return
         going = [race for race in self.races if not race.settled]
         if len(going) < 3:
             self._open()
@@ -106,7 +111,21 @@ class Traffic:
             for n in range(SELECTIONS)
         ]
         market: dict[str, Any] = {"market_id": "win", "engine": engine, "selections": selections}
+        market["accounts"] = self._random.random() < 0.4
         self._send(race, "market_opened", market=market, market_id=None)
+
+    def _fund(self) -> None:
+        """Open a bettor's account, or let money come or go; the operator repeats itself."""
+        client = f"bettor-{self._random.randrange(BETTORS)}"
+        reference = f"ref-{self._random.randrange(40)}"
+        amount = self._random.choice([500, 5_000, 50_000])
+        money = {"reference": reference, "amount_minor": amount}
+        kind = self._random.choice(["account_set", "deposit", "deposit", "withdrawal"])
+        value = {"type": kind, "client_id": client} | (money if kind != "account_set" else {})
+        key = bettor_key(client).encode()
+        partition = partition_of(key, self._partitions)
+        self._kafka.append(EVENTS, partition, key, msgspec.json.encode(value))
+        self._trace(f"events {client} {kind}")
 
     def _prices(self, race: Race) -> None:
         selection = self._random.randrange(SELECTIONS)
@@ -140,12 +159,46 @@ class Traffic:
         elif drawn < 0.15 and self._sent_values:
             event, client, value = self._random.choice(self._sent_values)
             self._bet_record(event, client, value)
+        elif drawn < 0.3 and len(self.races) > 1:
+            self._coupon()
         else:
             self._fresh()
 
+    def _coupon(self) -> None:
+        races = self._random.sample(self.races[-6:], min(len(self.races[-6:]), 3))
+        self._counter += 1
+        client = f"bettor-{self._random.randrange(BETTORS)}"
+        legs = []
+        for race in races:
+            selection = self._random.randint(1, SELECTIONS)
+            odds_e4 = race.odds[selection - 1]
+            seen = self._edge.channels[odds_out(race.event_id)]
+            image: Any = seen[-1].data if seen else {"version": 1}
+            legs.append(
+                {
+                    "event_id": race.event_id,
+                    "market_id": "win",
+                    "selection_id": selection,
+                    "odds_e4": odds_e4,
+                    "price_policy": "any",
+                    "market_version": image["version"],
+                }
+            )
+        value = {
+            "type": "coupon",
+            "bet_id": f"c{self._counter}",
+            "bet_type": self._random.choice(["ACCUMULATOR", "TRIXIE", "DOUBLE"]),
+            "unit_stake_minor": self._random.choice(STAKES_MINOR[:5]),
+            "legs": legs,
+        }
+        key = bettor_key(client)
+        self.sent.add((key, client, str(value["bet_id"])))
+        self._sent_values.append((key, client, value))
+        self._bet_record(key, client, value)
+
     def _fresh(self) -> None:
         race = self._random.choice(self.races[-6:])
-        client = f"bettor-{self._random.randrange(12)}"
+        client = f"bettor-{self._random.randrange(BETTORS)}"
         self._counter += 1
         selection = self._random.randint(1, SELECTIONS)
         value = {

@@ -10,7 +10,7 @@ from pipelines.audit.partition import Audit, Sources, audit_partition
 from pipelines.channels import OUTBOUND_BETS, OUTBOUND_ODDS
 from pipelines.messages.images import OddsImage
 from pipelines.ports import Record
-from pipelines.topics import BETS, DEAD_LETTERS, EVENTS, JOURNAL, ODDS
+from pipelines.topics import BETS, DEAD_LETTERS, EVENTS, JOURNAL, ODDS, TRANSFERS
 from tests.sim.world import PARTITIONS, World
 
 FIRST_ANSWERS = frozenset({"accepted", "rejected", "pending"})
@@ -49,9 +49,11 @@ def _audit_holds(world: World) -> None:
             _records(world, EVENTS, partition),
             _records(world, ODDS, partition),
             _records(world, DEAD_LETTERS, partition),
+            _records(world, TRANSFERS, partition),
             hash_answer=loop.state_hash(),
         )
         audit_partition(audit, sources, complete=True)
+    audit.links.finish(complete=True)
     audit.channels.not_checked("checked by the simulation itself")
     report = audit.report()
     failed = [check for check in report.checks if check.failures]

@@ -8,6 +8,7 @@ import { EventsView } from "./events_view.js";
 import { isName } from "./format.js";
 import { Board } from "./images.js";
 import { MarketView } from "./market_view.js";
+import { offerNotifications } from "./notify_view.js";
 import { SlipView } from "./slip_view.js";
 import { loadName, saveName } from "./storage.js";
 
@@ -166,7 +167,9 @@ function start() {
     byId("banner").hidden = false;
     return;
   }
-  connection = new Connection(globalThis.Ably, name, location);
+  const plugin = globalThis.AblyPushPlugin;
+  connection = new Connection(globalThis.Ably, name, location, plugin);
+  if (plugin) offerNotifications(() => connection.activatePush());
   desk = new BetDesk({ name, connection, view: bets, announce, namesOf });
   connection.onEvents((data) => events.take(data));
   connection.onState(showLink);

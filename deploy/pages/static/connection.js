@@ -1,6 +1,8 @@
 // The one link to the system: an unmodified ably-js client against the origin of this page.
 // Channels: outbound:events, outbound:odds:<event>, outbound:bets:<name>, inbound:bets:<event>.
 
+import { activatePush, pushOptions } from "./push.js";
+
 const RETRY_MS = 2000;
 const EVENTS_REWIND = "100";
 const ODDS_REWIND = "50";
@@ -45,10 +47,16 @@ export class Connection {
   #name;
   #oddsChannel = null;
 
-  /** `Ably` is the library's global object. */
-  constructor(Ably, name, place) {
+  /** `Ably` is the library's global object, `PushPlugin` that of its push plugin, if it is there. */
+  constructor(Ably, name, place, PushPlugin) {
     this.#name = name;
-    this.#ably = new Ably.Realtime(clientOptions(name, place));
+    const push = PushPlugin ? pushOptions(PushPlugin) : {};
+    this.#ably = new Ably.Realtime({ ...clientOptions(name, place), ...push });
+  }
+
+  /** Register this browser for pushes to the bettor; rejects with the reason. */
+  activatePush() {
+    return activatePush(this.#ably);
   }
 
   /** Calls back with (state, reason) now and at every change. */

@@ -55,6 +55,8 @@ class Play:
     def _operate(self, operations: list[Operation]) -> None:
         for operation in operations:
             self._record(EVENTS, operation.event_id, msgspec.json.encode(operation))
+        self.engine.tick(WALL_MS + 60_000)  # a large market is settled in chunks, by wall time
+        self.entries += [record.entry for record in self.engine.drain().journal_records]
 
     def _look_and_bet(self, translation: Translation) -> None:
         for market in translation.touched.values():

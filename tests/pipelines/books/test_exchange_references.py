@@ -209,3 +209,10 @@ def test_virtual_prices_of_two_selections() -> None:
 def test_an_empty_book_shows_nothing() -> None:
     book = ExchangeBook(Market("1.1", (Selection(1), Selection(2)), "exchange"))
     assert book.shown() == {1: (0, 0), 2: (0, 0)}
+
+
+def test_flumine_place_lay_of_2_at_1_87() -> None:
+    """An outright place costs the layer 1.74; one shared by two, a backer gets half."""
+    staked = staked_minor(True, 200, 18_700 * 200)
+    assert lay_payout_minor(staked, 200, 18_700 * 200, 1, 1) - staked == -174
+    assert lay_payout_minor(staked, 200, 18_700 * 200, 1, 2) - staked == 200 - 187

@@ -7,14 +7,18 @@ import msgspec
 import pytest
 
 from pipelines.errors import CodecError, JournalError
+from pipelines.messages import bettor_entries as be
+from pipelines.messages import cash_out_entries as co
 from pipelines.messages import entries as e
 from pipelines.messages import order_entries as oe
+from pipelines.messages.coupon_requests import LegRequest
 from pipelines.messages.dead_letters import DeadLetter
 from pipelines.messages.images import OddsImage
 from pipelines.messages.notices import Notice
-from pipelines.messages.operations import Market, Operation, Selection
+from pipelines.messages.operations import Market, Operation, ResultRolledBack, Selection
 from pipelines.messages.requests import BetRequest, Request
-from pipelines.shard.engine import fold
+from pipelines.messages.transfers import FundsAsked
+from pipelines.shard.fold import fold
 
 decode_record = msgspec.msgpack.Decoder(e.JournalRecord).decode
 
@@ -43,7 +47,16 @@ TAGS = {
     e.MarketSettled: 42,
     e.BetUnsettled: 43,
     e.MarketUnsettled: 44,
+    e.SettlementWentOn: 45,
+    e.RollbackBegan: 46,
+    e.RefundBegan: 47,
+    e.RefundEnded: 48,
+    e.OperationWaits: 49,
     e.OperationRefused: 50,
+    e.OperationTaken: 51,
+    co.CashOutQuoted: 52,
+    co.BetCashedOut: 53,
+    co.CashOutRejected: 54,
     oe.OrderPlaced: 60,
     oe.OrderPending: 61,
     oe.OrderRejected: 62,
@@ -59,6 +72,30 @@ TAGS = {
     oe.CommissionCharged: 72,
     oe.CommissionReturned: 73,
     oe.DiscountsWereSet: 74,
+    be.TransferSent: 100,
+    be.TransferReceived: 101,
+    be.CouponPending: 102,
+    be.CouponRejected: 103,
+    be.LegTaken: 104,
+    be.CouponAccepted: 105,
+    be.CouponDeclined: 106,
+    be.LegResulted: 107,
+    be.LegResultTakenBack: 108,
+    be.CouponSettled: 109,
+    be.CouponUnsettled: 110,
+    be.CouponRetired: 111,
+    be.AccountWasSet: 114,
+    be.FundsReserved: 115,
+    be.FundsRefused: 116,
+    be.FundsReleased: 117,
+    be.FundsPosted: 118,
+    be.FundsHeld: 120,
+    be.LegHeld: 121,
+    be.LegRefused: 122,
+    be.LegKept: 123,
+    be.LegReleased: 124,
+    be.LegSettled: 125,
+    be.LegUnsettled: 126,
 }
 
 
@@ -86,8 +123,18 @@ def example(kind: type[e.EntryBase]) -> e.EntryBase:
         "finish": ((1,), (2, 3)),
         "score": (2, 1),
         "void": False,
+        "waiting": ResultRolledBack("race", "1.1"),
         "in_play": True,
-    }
+        "open": True,
+        "body": FundsAsked("race", "b1", 5),
+        "bet_type": "TRIXIE",
+        "legs": (LegRequest("race", "1.1", 1, 30_000),),
+        "sizes": (2, 3),
+        "each_way": True,
+        "accounts": True,
+        "win": (3, 2),
+        "place": (1, 1),
+    } | ({"odds_e4": (30_000, 20_000)} if kind is be.CouponAccepted else {})
     by_type: dict[object, Any] = {int: 7, str: "text"}
     fields = inspect.get_annotations(kind)
     for base in kind.__mro__[1:]:
@@ -110,7 +157,7 @@ def test_a_record_written_before_there_was_a_wall_time() -> None:
 
 
 def test_a_field_that_a_newer_program_adds_is_ignored() -> None:
-    new = [1, 1, 2, 3, 4, [21, "race", 1, "", 0, "Race", "more"], 0, "more"]
+    new = [1, 1, 2, 3, 4, [21, "race", 1, "", 0, "Race", "more"], 0, 0, "more"]
     assert decode_record(msgspec.msgpack.encode(new)).entry.event_id == "race"
 
 

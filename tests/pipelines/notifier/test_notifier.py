@@ -10,6 +10,7 @@ import pytest
 
 from pipelines.errors import BrokerError, EdgeError
 from pipelines.kafka.reader import ReadRecord
+from pipelines.messages import bettor_entries as be
 from pipelines.messages import entries as e
 from pipelines.messages.notices import Notice
 from pipelines.notifier import entry_job
@@ -238,6 +239,20 @@ def test_one_push_a_bettor_and_market_in_plain_words() -> None:
     status = notifier.status()
     assert (status["pushed"], status["jobs_waiting"]) == (21, 0)
     assert status["lag"] == {"journal/0": 0}
+
+
+def test_a_coupon_tells_its_bettor_what_it_paid() -> None:
+    world = World()
+    for number, (result, paid) in enumerate([("win", 750), ("loss", 0), ("void", 100)]):
+        head = ("bettor/ann", number + 1, "", 0, "ann", f"c{number}")
+        world.append(be.CouponSettled(*head, 1, result, paid, ()))
+    until_done(world)
+    assert [(p.client_id, p.body) for p in world.phones] == [
+        ("ann", "You won 7.50 on your multiple."),
+        ("ann", "Your bets on your multiple did not win."),
+        ("ann", "1.00 was refunded on your multiple."),
+    ]
+    assert [n.market_id for n in world.notices] == ["c0", "c1", "c2"]
 
 
 def test_killed_at_every_step_nothing_is_lost_and_little_repeated() -> None:

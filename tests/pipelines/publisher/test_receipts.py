@@ -6,6 +6,8 @@ import msgspec
 import pytest
 
 from pipelines.codes import SENTENCES, Code
+from pipelines.messages import bettor_entries as be
+from pipelines.messages import cash_out_entries as co
 from pipelines.messages import entries as e
 from pipelines.messages import order_entries as oe
 from pipelines.publisher.receipts import NO_RECEIPT, RECEIPTS, receipt_of
@@ -14,9 +16,10 @@ HEAD = ("race-1", 7, "win", 3)
 TERMS: Any = ("LAY", "LIMIT", "PERSIST", "", 0, "")
 BET: Any = ("anna", "b-1", 11, 500, 30_000, "exact", 0, 2)
 NAMES = {
+    "account",
     "accepted", "pending", "rejected", "cancelled", "cancel_rejected", "conflict", "refused",
     "settled", "unsettled", "matched", "lapsed", "updated", "change_rejected", "voided", "reduced",
-    "commission", "commission_returned",
+    "commission", "commission_returned", "cash_out_quoted", "cashed_out", "cash_out_rejected",
 }  # fmt: skip
 
 RECEIPT_ENTRIES: list[tuple[Any, str, dict[str, object]]] = [
@@ -61,7 +64,26 @@ RECEIPT_ENTRIES: list[tuple[Any, str, dict[str, object]]] = [
         "settled",
         {"result": "win", "payout_minor": 1_550},
     ),
-    (e.BetUnsettled(*HEAD, "anna", "b-1", 1, 1_550), "unsettled", {"payout_minor": 1_550}),
+    (
+        e.BetUnsettled(*HEAD, "anna", "b-1", 1, 1_550),
+        "unsettled",
+        {"payout_minor": 1_550, "owed_minor": 1_550},
+    ),
+    (
+        co.CashOutQuoted(*HEAD, "anna", "b-1", 1_550, 20_000),
+        "cash_out_quoted",
+        {"amount_minor": 1_550, "odds_e4": 20_000},
+    ),
+    (
+        co.BetCashedOut(*HEAD, "anna", "b-1", 1_550, 20_000, (("house:cash_out", -5),)),
+        "cashed_out",
+        {"amount_minor": 1_550},
+    ),
+    (
+        co.CashOutRejected(*HEAD, "anna", "b-1", "ODDS_CHANGED", "Why.", 90),
+        "cash_out_rejected",
+        {"code": "ODDS_CHANGED", "reason": "Why.", "amount_minor": 90},
+    ),
     (
         oe.OrderPlaced(*HEAD, *BET, *TERMS, ((40_000, 100, False), (30_000, 300, True))),
         "accepted",
@@ -118,6 +140,39 @@ RECEIPT_ENTRIES: list[tuple[Any, str, dict[str, object]]] = [
         oe.CommissionReturned(*HEAD, "anna", 1, 1_050),
         "commission_returned",
         {"commission_minor": 1_050},
+    ),
+    (
+        be.CouponPending(*HEAD, "anna", "c-1", "DOUBLE", (), 100, (), False, 100, 9_000),
+        "pending",
+        {"bet_type": "DOUBLE", "stake_minor": 100, "due_ms": 9_000},
+    ),
+    (
+        be.CouponRejected(
+            *HEAD, "anna", "c-1", "DOUBLE", (), 100, (), False, 100, "NOT_COMBINABLE", "Why."
+        ),
+        "rejected",
+        {"code": "NOT_COMBINABLE", "reason": "Why."},
+    ),
+    (
+        be.CouponAccepted(*HEAD, "anna", "c-1", 100, (30_000, 20_000)),
+        "accepted",
+        {"leg_odds_e4": [30_000, 20_000]},
+    ),
+    (
+        be.CouponDeclined(*HEAD, "anna", "c-1", 1, "ODDS_CHANGED", "Why."),
+        "rejected",
+        {"leg": 1, "code": "ODDS_CHANGED"},
+    ),
+    (
+        be.CouponSettled(*HEAD, "anna", "c-1", 1, "win", 600, ()),
+        "settled",
+        {"result": "win", "payout_minor": 600},
+    ),
+    (be.CouponUnsettled(*HEAD, "anna", "c-1", 1, 600, ()), "unsettled", {"payout_minor": 600}),
+    (
+        be.FundsPosted(*HEAD, "anna", "b-1", "race", "stake", -100, 100, 900, ()),
+        "account",
+        {"kind": "stake", "amount_minor": -100, "balance_minor": 900},
     ),
 ]
 

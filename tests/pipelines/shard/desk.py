@@ -5,11 +5,13 @@ from typing import Any
 
 import msgspec
 
+from pipelines.messages import cash_out_entries as co
 from pipelines.messages import entries as e
 from pipelines.messages.dead_letters import DeadLetter
 from pipelines.messages.images import OddsImage
 from pipelines.ports import Record
-from pipelines.shard.engine import Engine, fold
+from pipelines.shard.engine import Engine
+from pipelines.shard.fold import fold
 from pipelines.shard.hash import state_hash
 from pipelines.shard.state import MarketState, ShardState
 from pipelines.topics import BETS, DEAD_LETTERS, EVENTS, JOURNAL, ODDS
@@ -155,7 +157,7 @@ class Desk:
                 taken = sum(b.stake_minor for b in market.bets)
                 paid = sum(b.payout_minor for b in market.bets)
                 posted = sum(amount for _, amount in market.postings)
-                assert market.escrow_minor == taken - paid - posted
+                assert market.escrow_minor == taken - paid - posted - market.cashed_out_minor
                 assert not market.settled or market.escrow_minor == 0
 
 
@@ -197,6 +199,8 @@ def check_journal(records: Iterable[e.JournalRecord]) -> None:
         elif isinstance(entry, e.BetConfirmed):
             who = (entry.event_id, entry.client_id, entry.bet_id)
             escrow[where] = escrow.get(where, 0) + stakes[who]
+        elif isinstance(entry, co.BetCashedOut):
+            escrow[where] -= entry.amount_minor + sum(amount for _, amount in entry.postings)
         elif isinstance(entry, e.BetSettled):
             escrow[where] -= entry.payout_minor
         elif isinstance(entry, e.BetUnsettled):

@@ -4,8 +4,8 @@ from typing import Any
 
 from pipelines.messages import entries as e
 from pipelines.messages import order_entries as oe
-from pipelines.shard.engine import fold
 from pipelines.shard.exposure import exposure_minor
+from pipelines.shard.fold import fold
 from pipelines.shard.hash import state_hash
 from pipelines.shard.order import Order
 from pipelines.shard.state import MarketState

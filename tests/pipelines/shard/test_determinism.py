@@ -9,7 +9,8 @@ import pytest
 from pipelines.messages.entries import JournalRecord
 from pipelines.messages.images import OddsImage
 from pipelines.ports import Record
-from pipelines.shard.engine import Engine, fold, positions_of
+from pipelines.shard.engine import Engine
+from pipelines.shard.fold import fold, positions_of
 from pipelines.shard.hash import state_hash
 from pipelines.shard.image import image_of
 from pipelines.shard.state import ShardState

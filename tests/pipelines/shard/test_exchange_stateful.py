@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from pipelines.messages import entries as e
-from pipelines.shard.engine import Engine, fold
+from pipelines.shard.engine import Engine
 from pipelines.shard.evolve import evolve
+from pipelines.shard.fold import fold
 from pipelines.shard.hash import state_hash
 from pipelines.shard.order import Order
 from pipelines.shard.state import ACCEPTED, PENDING, ShardState

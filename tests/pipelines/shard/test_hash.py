@@ -6,14 +6,15 @@ from typing import Any
 import msgspec
 import pytest
 
-from pipelines.shard.engine import fold
+from pipelines.messages.operations import ResultRolledBack
+from pipelines.shard.fold import fold
 from pipelines.shard.hash import state_hash
-from pipelines.shard.state import Bet, EventState, MarketState, ShardState
+from pipelines.shard.state import Bet, EventState, MarketState, Settling, ShardState
 from pipelines.shard.timers import Timers
 from tests.pipelines.shard.desk import EVENT, MARKET, START_MS, Desk, fixed_market, pool_market
 
-#: Known from the market's definition, which is hashed.
-DERIVED = {"stake_min_minor", "stake_max_minor"}
+#: Known from the markets' definitions, which are hashed.
+DERIVED = {"stake_min_minor", "stake_max_minor", "account_markets"}
 #: Hashed by their parts, which have tests of their own.
 PARTS = {"events", "markets", "bets", "book", "definition"}
 
@@ -46,6 +47,10 @@ def other(value: Any) -> Any:
     if isinstance(value, Timers):
         value.add((1, 1, "start", "x", "", ""))
         return value
+    if isinstance(value, list):
+        return [*value, ResultRolledBack("race", "1.1")]
+    if value is None:
+        return Settling("settle", 3, "")
     assert isinstance(value, dict)
     if value and isinstance(next(iter(value.values())), Bet):
         return {}
@@ -84,6 +89,14 @@ def test_the_event(name: str) -> None:
 def test_the_market(name: str) -> None:
     state = busy()
     assert changed(state, state.events[EVENT].markets[MARKET], name)
+
+
+@pytest.mark.parametrize("name", fields(Settling))
+def test_what_goes_through_a_markets_bets(name: str) -> None:
+    state = busy()
+    market = state.events[EVENT].markets[MARKET]
+    market.settling = Settling("settle", 3, "")
+    assert changed(state, market.settling, name)
 
 
 @pytest.mark.parametrize("name", fields(Bet))

@@ -7,7 +7,7 @@ import pytest
 from pipelines.codes import Code
 from pipelines.limits import NAME_LENGTH_MAX
 from pipelines.messages import entries as e
-from pipelines.shard import operations
+from pipelines.shard import opening, operations
 from tests.pipelines.shard.desk import EVENT, MARKET, Desk, fixed_market, pool_market
 
 
@@ -78,7 +78,7 @@ class TestOpening:
 
     def test_events_and_markets_are_bounded(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(operations, "EVENTS_PER_SHARD_MAX", 2)
-        monkeypatch.setattr(operations, "MARKETS_PER_EVENT_MAX", 2)
+        monkeypatch.setattr(opening, "MARKETS_PER_EVENT_MAX", 2)
         desk = Desk().open()
         desk.operate("event_opened", "second")
         assert code_of(desk.operate("event_opened", "third")) == Code.TOO_MANY_MARKETS

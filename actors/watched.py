@@ -1,0 +1,90 @@
+"""What the supervisor knows of one actor, and of the nodes that may host it."""
+
+import contextlib
+import time
+from collections.abc import Collection
+from typing import Any
+
+import ray
+
+from actors.cast import Role
+from actors.options import NAMESPACE
+from pipelines.health import Backoff, Verdict
+
+__all__ = ["Watched", "away_from", "exists", "on_node", "shard_nodes"]
+
+NODE_ID = "ray.io/node-id"
+
+
+class Watched:
+    """One actor as last seen."""
+
+    def __init__(self, role: Role) -> None:
+        self.role = role
+        self.handle: Any = None
+        self.asked: Any = None  # at most one question waits at an actor that does not answer
+        self.health: dict[str, Any] | None = None
+        self.heard_s = time.monotonic()
+        self.verdict = Verdict("well", "starting")
+        self.backoff = Backoff()
+        self.restarts = 0
+        self.pid = 0
+        self.fenced_s: float | None = None
+
+    @property
+    def node_id(self) -> str:
+        """The node that it was last seen on, empty before."""
+        return str(self.health.get("node_id", "")) if self.health is not None else ""
+
+    @property
+    def status(self) -> dict[str, Any]:
+        """What its loop last said of itself, empty before."""
+        return dict(self.health["status"]) if self.health is not None else {}
+
+    def hear(self, health: dict[str, Any], now_s: float) -> None:
+        """Note what it says of itself."""
+        if self.pid and health["pid"] != self.pid:
+            self.restarts += 1
+        self.pid = int(health["pid"])
+        self.health, self.heard_s = health, now_s
+
+    def end(self) -> None:
+        """End it for good; the next round makes it anew if it is wanted."""
+        if self.handle is not None:
+            with contextlib.suppress(ray.exceptions.RayError):
+                ray.kill(self.handle, no_restart=True)
+        self.handle, self.health, self.asked, self.pid = None, None, None, 0
+
+
+def shard_nodes() -> list[str]:
+    """Return the ids of the living nodes that have slots for shards."""
+    nodes = [n for n in ray.nodes() if n["Alive"] and n["Resources"].get("shard", 0) >= 1]
+    return sorted(str(n["NodeID"]) for n in nodes)
+
+
+def away_from(node_ids: Collection[str]) -> dict[str, object]:
+    """Return options that keep an actor off these nodes, as long as there is another."""
+    if not node_ids:
+        return {}
+    return {
+        "label_selector": {NODE_ID: f"!in({','.join(sorted(node_ids))})"},
+        "fallback_strategy": [{"label_selector": {}}],
+    }
+
+
+def on_node(node_id: str) -> dict[str, object]:
+    """Return options that put an actor on a node; it restarts elsewhere once that is gone."""
+    return {
+        "label_selector": {NODE_ID: node_id},
+        "fallback_strategy": [{"label_selector": {}}],
+        "scheduling_strategy": "DEFAULT",
+    }
+
+
+def exists(name: str) -> bool:
+    """Return whether Ray knows an actor of this name."""
+    try:
+        ray.get_actor(name, namespace=NAMESPACE)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,99 @@
+"""A bettor asks what a bet is worth now, or to be paid that: priced from the odds of the moment.
+
+Looks at the state and changes nothing. A cash-out is final: neither a result nor a rollback, void
+or withdrawal that comes later touches the bet.
+"""
+
+from pipelines.books.cash_out import cash_out_minor
+from pipelines.books.fixed import FixedBook
+from pipelines.codes import SENTENCES, Code
+from pipelines.messages import cash_out_entries as co
+from pipelines.messages import entries as e
+from pipelines.messages.requests import CashOutRequest
+from pipelines.shard.state import (
+    ACCEPTED,
+    CASHED_OUT,
+    PENDING,
+    STATUS_NAMES,
+    Bet,
+    MarketState,
+    ShardState,
+)
+
+__all__ = ["decide_cash_out"]
+
+
+def decide_cash_out(
+    shard: ShardState, key: str, client_id: str, request: CashOutRequest
+) -> e.Entry:
+    """Return the quote, the cash-out, or why there is none."""
+    event = shard.events.get(key)
+    bet = event.bets.get((client_id, request.bet_id)) if event is not None else None
+    market = event.markets.get(bet.market_id) if event is not None and bet is not None else None
+    head = (
+        key,
+        event.seq + 1 if event is not None else 0,
+        bet.market_id if bet is not None else request.market_id,
+        market.seq + 1 if market is not None else 0,
+        client_id,
+        request.bet_id,
+    )
+    code = None
+    if request.client_id and request.client_id != client_id:
+        code = Code.PERMISSION_DENIED
+    elif request.event_id != key:
+        code = Code.EVENT_KEY_MISMATCH
+    elif bet is None or market is None or bet.market_id != request.market_id:
+        code = Code.INVALID_BET_ID
+    if code is not None or bet is None or market is None:
+        code = code or Code.INVALID_BET_ID
+        return co.CashOutRejected(*head, code.value, SENTENCES[code])
+    if bet.status == CASHED_OUT:
+        return e.BetRepeated(*head, STATUS_NAMES[bet.status], bet.odds_e4, bet.code)
+    found = _worth(market, bet)
+    if isinstance(found, Code):
+        return co.CashOutRejected(*head, found.value, _WHY.get(found, SENTENCES[found]))
+    amount, odds_e4 = found
+    if not request.amount_minor:
+        return co.CashOutQuoted(*head, amount, odds_e4)
+    if amount < request.amount_minor - request.tolerance_minor:
+        code = Code.ODDS_CHANGED
+        return co.CashOutRejected(*head, code.value, _WHY[code], amount)
+    rest = bet.stake_minor - amount
+    return co.BetCashedOut(*head, amount, odds_e4, (("house:cash_out", rest),) if rest else ())
+
+
+#: Where the code's own sentence speaks of a new bet.
+_WHY = {
+    Code.ODDS_CHANGED: "The odds have changed. Your bet stands.",
+    Code.MARKET_SUSPENDED: "The market is suspended. Your bet stands.",
+    Code.MARKET_NOT_OPEN_FOR_BETTING: "The market is closed. Your bet stands.",
+    Code.BET_TAKEN_OR_LAPSED: "The bet is not open any more.",
+}
+
+
+def _worth(market: MarketState, bet: Bet) -> tuple[int, int] | Code:
+    """Return what a bet is bought back for now, and its selection's odds, or why it is not."""
+    if bet.status != ACCEPTED:
+        return Code.BET_IN_PROGRESS if bet.status == PENDING else Code.BET_TAKEN_OR_LAPSED
+    book = market.book
+    # With a bet delay the bettor may know more than the odds do.
+    delayed = market.in_play and market.bet_delay_ms > 0
+    if not isinstance(book, FixedBook) or delayed or not book.rules.cashes_out():
+        return Code.CASH_OUT_UNAVAILABLE
+    if market.status != "OPEN":
+        suspended = market.status == "SUSPENDED"
+        return Code.MARKET_SUSPENDED if suspended else Code.MARKET_NOT_OPEN_FOR_BETTING
+    if market.selections[bet.selection_id] != "ACTIVE":
+        return Code.RUNNER_REMOVED
+    odds_e4 = book.odds(bet.selection_id)
+    # Only withdrawals ask for the bet's place among all, and they are rare.
+    number = market.bets.index(bet) if book.withdrawals else 0
+    amount = cash_out_minor(
+        bet.stake_minor,
+        bet.odds_e4,
+        odds_e4,
+        book.rules.cash_out_margin_e4,
+        book.deduction_e4(number) if book.withdrawals else 0,
+    )
+    return (amount, odds_e4) if amount else Code.CASH_OUT_UNAVAILABLE

@@ -1,0 +1,49 @@
+"""Who owns a partition, from what its copies say of themselves."""
+
+from actors.copies import Decision, Seen, choose
+from actors.options import copy_names, partition_of
+
+LONG_AGO = 1_000.0
+
+
+def owner(name: str, term: int = 0, silent_s: float = 0.0) -> Seen:
+    return Seen(name, {"role": "owner", "state": "running", "term": term}, silent_s)
+
+
+def follower(name: str, shard_seq: int = 0, silent_s: float = 0.0) -> Seen:
+    status = {"role": "follower", "state": "following", "shard_seq": shard_seq}
+    return Seen(name, status, silent_s)
+
+
+def test_an_owner_that_answers_stays() -> None:
+    assert choose([owner("a"), follower("b", 9)], LONG_AGO) == Decision("a")
+    assert choose([follower("a", 9), owner("b", 3)], LONG_AGO) == Decision("b")
+
+
+def test_of_two_owners_the_last_promoted_stays() -> None:
+    assert choose([owner("a", 1), owner("b", 2)], LONG_AGO) == Decision("b", "", ("a",))
+
+
+def test_without_an_owner_the_follower_that_has_folded_most_is_promoted() -> None:
+    assert choose([follower("a", 5), follower("b", 9)], LONG_AGO) == Decision("b", "b")
+    assert choose([follower("a", 5), follower("b", 5)], LONG_AGO) == Decision("a", "a")
+
+
+def test_an_owner_that_is_silent_gives_way_to_a_follower_that_is_not() -> None:
+    assert choose([owner("a", 7, 10.0), follower("b")], LONG_AGO) == Decision("b", "b")
+    assert choose([owner("a", 7, 10.0), follower("b", 1, 10.0)], LONG_AGO) == Decision()
+
+
+def test_nobody_is_promoted_twice_while_the_first_has_had_no_time_to_say_so() -> None:
+    assert choose([follower("a", 5), follower("b", 9)], 0.5) == Decision()
+
+
+def test_a_copy_that_has_said_nothing_is_not_promoted() -> None:
+    assert choose([Seen("a", None, 0.0), Seen("b", {}, 0.0)], LONG_AGO) == Decision()
+    assert choose([], LONG_AGO) == Decision()
+
+
+def test_names_lead_to_their_partition_and_no_other_name_does() -> None:
+    assert [partition_of(name) for name in copy_names(17)] == [17, 17]
+    assert partition_of("publisher") is None
+    assert partition_of("metrics-0123abcd") is None
