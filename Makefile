@@ -59,6 +59,15 @@ SEEDS ?= 1-1000
 sim: setup ## Run the whole engine with seeded faults on simulated time
 	SEEDS=$(SEEDS) $(BIN)/python -m pytest tests/sim -q $(ARGS)
 
+# Random sequences against the oracles: make differential SEQUENCES=1000000 KINDS="books exchange"
+SEQUENCES ?= 1000000
+FIRST ?= 0
+KINDS ?= books exchange market-makers place-pools exotic-pools lines each-way multiples
+
+.PHONY: differential
+differential: setup ## Compare the engine with slow oracles over many random sequences
+	$(BIN)/python -m tests.differential.run --sequences $(SEQUENCES) --first $(FIRST) --kinds $(KINDS)
+
 .PHONY: bench-edge
 bench-edge: setup ## Measure the edge: fan-out to many connections, deltas
 	$(BIN)/python -m tests.bench.edge_fanout $(ARGS)

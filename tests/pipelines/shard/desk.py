@@ -71,6 +71,7 @@ class Desk:
         self.journal: list[bytes] = []
         self.images: dict[tuple[str, str], OddsImage] = {}
         self.dead: list[DeadLetter] = []
+        self.sent: list[Record | int] = []  # records, and times that passed
 
     @property
     def state(self) -> ShardState:
@@ -85,7 +86,9 @@ class Desk:
         """Process one record of raw bytes; return its entries."""
         offset = self.offsets[topic]
         self.offsets[topic] = offset + 1
-        self.engine.process(Record(topic, 0, offset, self.now_ms, key, value, client_id))
+        record = Record(topic, 0, offset, self.now_ms, key, value, client_id)
+        self.sent.append(record)
+        self.engine.process(record)
         return self.drain()
 
     def bets(
@@ -120,6 +123,7 @@ class Desk:
     def tick(self, now_ms: int) -> list[e.Entry]:
         """Let wall time come to `now_ms`."""
         self.now_ms = now_ms
+        self.sent.append(now_ms)
         self.engine.tick(now_ms)
         return self.drain()
 

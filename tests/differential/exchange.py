@@ -1,35 +1,34 @@
-"""Random orders through the engine, compared step by step with a slow, obvious model.
+"""Random orders on an exchange, compared step by step with a slow, obvious model."""
 
-OVERROUND_DIFFERENTIAL_SEQUENCES says how many sequences; each is reproduced by its number.
-"""
-
-import os
-import random
+from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
-
-import pytest
 
 from pipelines.books.ladder import CLASSIC
 from pipelines.messages import entries as e
 from pipelines.messages import order_entries as oe
+from tests.differential.life import Life
 from tests.oracles.exchange import ExchangeModel, ModelOrder
 from tests.pipelines.shard.desk import EVENT, MARKET
 from tests.pipelines.shard.exchange_desk import ExchangeDesk, exchange_market
 
-SEQUENCES = int(os.environ.get("OVERROUND_DIFFERENTIAL_SEQUENCES", "2000"))
-PARTS = 8
 STEPS_MAX = 40
 BETTORS = ("ann", "bob", "cem", "dan")
 LADDER = tuple(Fraction(price, 10_000) for price in CLASSIC)
 
 
-class Sequence:
-    """One market's random life."""
+class ExchangeLife(Life):
+    """One market with four bettors."""
+
+    expected_of_all = frozenset({
+        "fill", "virtual", "lapse", "cancel", "replace", "suspend", "sp", "settled", "commission",
+        "dead heat", "LIMIT", "LIMIT_ON_CLOSE", "MARKET_ON_CLOSE", "filled or killed",
+    })  # fmt: skip
 
     def __init__(self, number: int, desk: ExchangeDesk | None = None) -> None:
-        self.number = number
-        self.chance = chance = random.Random(number)
+        super().__init__(number, desk or ExchangeDesk())
+        chance = self.chance
+        self.length = chance.randrange(5, STEPS_MAX)
         count = chance.choice([1, 2, 2, 3, 3, 5])
         self.crossing = count > 1 and chance.random() < 0.5
         self.bsp = chance.random() < 0.5
@@ -43,7 +42,7 @@ class Sequence:
             fair = count * 10_000
             self.prices = sorted(CLASSIC, key=lambda p: abs(p - fair))[:9]
         self.model = ExchangeModel(selections, places, rule, self.crossing, LADDER)
-        self.desk = desk or ExchangeDesk()
+        self.desk: ExchangeDesk
         self.desk.open(
             exchange_market(
                 count,
@@ -57,13 +56,12 @@ class Sequence:
         )
         self.in_play = False
         self.orders: dict[str, ModelOrder] = {}
-        self.seen: set[str] = set()
 
-    def run(self) -> None:
-        steps = [self.place] * 12 + [self.cancel] * 2 + [self.replace, self.update, self.suspend]
-        for _ in range(self.chance.randrange(5, STEPS_MAX)):
-            self.chance.choice(steps)()
-            self.compare()
+    def steps(self) -> list[Callable[[], None]]:
+        few = [self.replace, self.update, self.suspend]
+        return [self.place] * 12 + [self.cancel] * 2 + few
+
+    def end(self) -> None:
         if self.chance.random() < 0.6:
             self.turn_in_play()
             for _ in range(5):
@@ -304,20 +302,3 @@ def merged(fills: list[tuple[int, int, bool]]) -> list[tuple[int, int, bool]]:
         else:
             found.append((odds, size, virtual))
     return found
-
-
-EXPECTED_OF_ALL = {
-    "fill", "virtual", "lapse", "cancel", "replace", "suspend", "sp", "settled", "commission",
-    "dead heat", "LIMIT", "LIMIT_ON_CLOSE", "MARKET_ON_CLOSE", "filled or killed",
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("part", range(PARTS))
-def test_the_exchange_answers_as_the_model_does(part: int) -> None:
-    seen: set[str] = set()
-    for number in range(part, SEQUENCES, PARTS):
-        sequence = Sequence(number)
-        sequence.run()
-        seen |= sequence.seen
-    if SEQUENCES >= 2_000:
-        assert seen >= EXPECTED_OF_ALL, EXPECTED_OF_ALL - seen

@@ -1,40 +1,35 @@
-"""Random lives of markets through the engine, compared step by step with a slow, obvious model.
+"""Random lives of pools and of fixed books, compared step by step with a slow, obvious model."""
 
-OVERROUND_DIFFERENTIAL_SEQUENCES says how many sequences; each is reproduced by its number.
-"""
-
-import os
-import random
 from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
-import pytest
-
 from pipelines.messages import entries as e
+from tests.differential.life import Life
 from tests.oracles.market import MarketModel, ModelBet, e4
 from tests.oracles.pool import PoolRules
 from tests.pipelines.shard.desk import EVENT, MARKET, Desk, bet
 
-SEQUENCES = int(os.environ.get("OVERROUND_DIFFERENTIAL_SEQUENCES", "2000"))
-PARTS = 10
 STEPS_MAX = 45
 LADDER = [10_100, 15_000, 19_900, 20_000, 20_200, 29_800, 30_000, 30_500, 40_000, 64_000, 1_000_000]
 OFF_LADDER = [10_000, 15_050, 30_100, 65_100, 10_010_000]
 STATUSES = ["OPEN", "OPEN", "OPEN", "SUSPENDED", "SUSPENDED", "INACTIVE"]
 
 
-class Comparison:
-    """One random sequence: what is sent, and what the model says of it."""
+class BookLife(Life):
+    """One market: what is sent, and what the model says of it."""
+
+    expected_of_all = frozenset({
+        "accepted", "pending", "rejected", "repeated", "conflict", "confirmed", "declined",
+        "voided", "settled", "refund", "dead heat", "rolled back",
+    })  # fmt: skip
 
     def __init__(self, number: int) -> None:
-        self.number = number
-        self.chance = random.Random(number)
-        self.is_pool = number // PARTS % 2 == 0
-        self.desk = Desk()
+        super().__init__(number, Desk())
+        self.is_pool = number % 2 == 0
+        self.length = self.chance.randrange(8, STEPS_MAX)
         self.model = self._opened()
         self.requests: list[dict[str, object]] = []
-        self.seen: set[str] = set()
 
     def _opened(self) -> MarketModel:
         chance = self.chance
@@ -82,16 +77,14 @@ class Comparison:
             in_play=bool(common["in_play"]),
         )
 
-    def run(self) -> None:
-        """Send random steps, then a result, and compare everything."""
+    def steps(self) -> list[Callable[[], None]]:
         steps: list[Callable[[], None]] = [self.bet] * 30 + [self.repeat] * 3 + [self.conflict] * 2
         steps += [self.price] * 5 + [self.status] * 4 + [self.remove, self.void]
-        steps += [self.result] * 2 + [self.roll_back] * 2 + [self.wait] * 4
-        for _ in range(self.chance.randrange(8, STEPS_MAX)):
-            self.chance.choice(steps)()
-            self.compare_shown()
+        return steps + [self.result] * 2 + [self.roll_back] * 2 + [self.wait] * 4
+
+    def end(self) -> None:
         self.close()
-        self.compare_shown()
+        self.compare()
         self.desk.check()
 
     # --- steps
@@ -240,7 +233,7 @@ class Comparison:
         return answers
 
     def expect(self, found: list[tuple[object, ...]], expected: list[tuple[object, ...]]) -> None:
-        assert found == expected, f"sequence {self.number}"
+        assert found == expected, f"sequence {self.number}: {found}, should be {expected}"
         self.seen.update(str(part) for one in expected for part in (one[0], one[-1]))
 
     def expect_done(
@@ -267,7 +260,7 @@ class Comparison:
         if found:
             self.seen.add("voided")
 
-    def compare_shown(self) -> None:
+    def compare(self) -> None:
         image = self.desk.images[EVENT, MARKET]
         shown = {s.selection_id: (s.odds_e4, s.staked_minor) for s in image.selections}
         assert shown == self.model.shown(), f"sequence {self.number}"
@@ -301,20 +294,3 @@ def money(entries: list[e.Entry]) -> dict[tuple[str, str], tuple[str, int]]:
         for entry in entries
         if isinstance(entry, e.BetSettled)
     }
-
-
-EXPECTED_OF_ALL = {
-    "accepted", "pending", "rejected", "repeated", "conflict", "confirmed", "declined", "voided",
-    "settled", "refund", "dead heat", "rolled back",
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("part", range(PARTS))
-def test_the_engine_answers_as_the_model_does(part: int) -> None:
-    seen: set[str] = set()
-    for number in range(part, SEQUENCES, PARTS):
-        comparison = Comparison(number)
-        comparison.run()
-        seen |= comparison.seen
-    if SEQUENCES >= 2_000:
-        assert seen >= EXPECTED_OF_ALL, EXPECTED_OF_ALL - seen
