@@ -44,6 +44,8 @@ _TIMED: Final = (
     e.MarketUnsettled,
     e.RefundBegan,
     e.RefundEnded,
+    e.SelectionWasResulted,
+    e.SelectionResultEnded,
     e.SelectionWasRemoved,
     oe.BetVoided,
     oe.OddsReduced,

@@ -10,9 +10,9 @@ from fractions import Fraction
 from math import floor
 
 from pipelines.audit.exchange_money import ExchangeMoney
+from pipelines.audit.stakes import GONE, MATCHED, REMAINING, SETTLED, AuditedMarket, AuditedStake
 from pipelines.audit.tally import Place, Tally
 from pipelines.audit.totals import Totals
-from pipelines.books.engines import open_book
 from pipelines.books.fixed import FixedBook
 from pipelines.books.pool import PoolBook
 from pipelines.books.results import outcome_of
@@ -20,65 +20,9 @@ from pipelines.books.rounding import dead_heat_payout_minor, payout_minor
 from pipelines.limits import ODDS_ONE
 from pipelines.messages import cash_out_entries as co
 from pipelines.messages import entries as e
-from pipelines.messages.operations import Market, Result
-from pipelines.shard.state import BetKey
+from pipelines.messages.operations import Result
 
 __all__ = ["Money"]
-
-MATCHED = "matched"
-REMAINING = "remaining"
-SETTLED = "settled"
-GONE = "lapsed, cancelled or voided"
-
-
-class _Stake:
-    __slots__ = (
-        "number",
-        "odds_e4",
-        "paid_minor",
-        "place",
-        "result",
-        "selection_id",
-        "stake_minor",
-    )
-
-    def __init__(self, entry: e.BetEntry, place: str, odds_e4: int) -> None:
-        self.selection_id = entry.selection_id
-        self.stake_minor = entry.stake_minor
-        self.odds_e4 = odds_e4
-        self.place = place
-        self.paid_minor = 0
-        self.result = ""
-        self.number = 0  # in the order in which the market took its bets
-
-
-class _Market:
-    __slots__ = ("book", "definition", "escrow_minor", "paid", "result", "staked", "stakes")
-
-    def __init__(self, definition: Market) -> None:
-        self.definition = definition
-        self.book = open_book(definition) if definition.engine == "fixed" else None
-        self.escrow_minor = 0
-        self.stakes: dict[BetKey, _Stake] = {}
-        self.result: e.MarketResulted | None = None
-        self.staked = self.paid = 0  # of the present settlement
-
-    def take(self, stake: _Stake) -> None:
-        self.escrow_minor += stake.stake_minor
-        if isinstance(self.book, FixedBook):
-            stake.number = self.book.taken
-            self.book.take(stake.selection_id, stake.stake_minor, stake.odds_e4)
-
-    def change(self, entry: e.OddsSet | e.SelectionWasRemoved) -> None:
-        if self.book is None:
-            return
-        if isinstance(entry, e.OddsSet):
-            self.book.set_prices(entry.prices)
-        else:
-            self.book.remove(entry.selection_id)
-
-    def open_minor(self) -> int:
-        return sum(s.stake_minor for s in self.stakes.values() if s.place == MATCHED)
 
 
 class Money:
@@ -87,7 +31,7 @@ class Money:
     def __init__(self, tally: Tally, totals: Totals) -> None:
         self._tally = tally
         self._totals = totals
-        self._markets: dict[str, dict[str, _Market]] = {}
+        self._markets: dict[str, dict[str, AuditedMarket]] = {}
         self._exchanges: dict[str, dict[str, ExchangeMoney]] = {}
 
     def see(self, place: Place, entry: e.Entry, at_ms: int = 0) -> None:
@@ -101,7 +45,9 @@ class Money:
             self._exchanges.setdefault(entry.event_id, {})[entry.market_id] = opened
             return
         if isinstance(entry, e.MarketWasOpened):
-            self._markets.setdefault(entry.event_id, {})[entry.market_id] = _Market(entry.market)
+            self._markets.setdefault(entry.event_id, {})[entry.market_id] = AuditedMarket(
+                entry.market
+            )
             return
         if isinstance(entry, e.EventRetired):
             self._retire(place, entry)
@@ -117,6 +63,8 @@ class Money:
             self._decided(place, market, entry)
         elif isinstance(entry, e.OddsSet | e.SelectionWasRemoved):
             market.change(entry)
+        elif isinstance(entry, e.SelectionWasResulted):
+            market.early[entry.selection_id] = entry.result
         elif isinstance(entry, co.BetCashedOut):
             self._cashed_out(place, market, entry)
         elif isinstance(entry, e.MarketResulted):
@@ -130,17 +78,20 @@ class Money:
         elif isinstance(entry, e.MarketUnsettled):
             self._reopened(place, market, entry)
 
-    def _staked(self, market: _Market, entry: e.BetAccepted | e.BetPending) -> None:
+    def _staked(self, market: AuditedMarket, entry: e.BetAccepted | e.BetPending) -> None:
         key = (entry.client_id, entry.bet_id)
         if isinstance(entry, e.BetPending):
-            market.stakes[key] = _Stake(entry, REMAINING, 0)
+            market.stakes[key] = AuditedStake(entry, REMAINING, 0)
             return
-        market.stakes[key] = stake = _Stake(entry, MATCHED, entry.odds_e4)
+        market.stakes[key] = stake = AuditedStake(entry, MATCHED, entry.odds_e4)
         market.take(stake)
         self._totals.staked(entry.stake_minor)
 
     def _decided(
-        self, place: Place, market: _Market, entry: e.BetConfirmed | e.BetDeclined | e.BetCancelled
+        self,
+        place: Place,
+        market: AuditedMarket,
+        entry: e.BetConfirmed | e.BetDeclined | e.BetCancelled,
     ) -> None:
         stake = self._at(place, market, entry, REMAINING)
         if stake is None:
@@ -152,7 +103,7 @@ class Money:
         else:
             stake.place = GONE
 
-    def _cashed_out(self, place: Place, market: _Market, entry: co.BetCashedOut) -> None:
+    def _cashed_out(self, place: Place, market: AuditedMarket, entry: co.BetCashedOut) -> None:
         stake = self._at(place, market, entry, MATCHED)
         book = market.book
         if stake is None or not isinstance(book, FixedBook):
@@ -175,9 +126,8 @@ class Money:
         self._totals.paid("cash_out", entry.amount_minor, 1)
         self._totals.posted(posted, 0)
 
-    def _resulted(self, place: Place, market: _Market, entry: e.MarketResulted) -> None:
+    def _resulted(self, place: Place, market: AuditedMarket, entry: e.MarketResulted) -> None:
         market.result = entry
-        market.staked = market.paid = 0
         if entry.void or market.definition.engine != "pool":
             return
         # The dividends again, from the stakes that stand in this ledger.
@@ -191,7 +141,7 @@ class Money:
         if right != entry.dividends:
             self._tally.fail(place, f"dividends {entry.dividends} where the stakes give {right}")
 
-    def _settled(self, place: Place, market: _Market, entry: e.BetSettled) -> None:
+    def _settled(self, place: Place, market: AuditedMarket, entry: e.BetSettled) -> None:
         stake = self._at(place, market, entry, MATCHED)
         if stake is None:
             return
@@ -211,9 +161,15 @@ class Money:
             market.paid += entry.payout_minor
         self._totals.paid(entry.result, entry.payout_minor, 1)
 
-    def _outcome(self, market: _Market, stake: _Stake, entry: e.BetSettled) -> tuple[str, int]:
+    def _outcome(
+        self, market: AuditedMarket, stake: AuditedStake, entry: e.BetSettled
+    ) -> tuple[str, int]:
         """Return what the bet must come to: result and payout."""
         result = market.result
+        early = market.early.get(stake.selection_id, "ACTIVE")
+        if result is None and entry.settlement and early != "ACTIVE":
+            winners = (stake.selection_id,) if early == "WINNER" else ()
+            result = e.MarketResulted("", 0, "", 0, entry.settlement, winners, False, (), "")
         if not entry.settlement or result is None or result.void:
             return "void", stake.stake_minor
         if isinstance(market.book, FixedBook):
@@ -233,7 +189,7 @@ class Money:
                 paid = dead_heat_payout_minor(stake.stake_minor, stake.odds_e4, places, tied)
         return ("win" if paid else "loss"), paid
 
-    def _closed(self, place: Place, market: _Market, entry: e.MarketSettled) -> None:
+    def _closed(self, place: Place, market: AuditedMarket, entry: e.MarketSettled) -> None:
         name = f"market {entry.market_id!r} of {entry.event_id!r}"
         self._tally.count("markets settled")
         posted = sum(amount for _, amount in entry.postings)
@@ -249,7 +205,7 @@ class Money:
         if left:
             self._tally.fail(place, f"{name} is settled with {left} still staked")
 
-    def _unsettled(self, place: Place, market: _Market, entry: e.BetUnsettled) -> None:
+    def _unsettled(self, place: Place, market: AuditedMarket, entry: e.BetUnsettled) -> None:
         stake = self._at(place, market, entry, SETTLED)
         if stake is None:
             return
@@ -258,19 +214,24 @@ class Money:
             self._tally.fail(place, f"{what}, was paid {stake.paid_minor}")
         stake.place, stake.paid_minor = MATCHED, 0
         market.escrow_minor += entry.payout_minor
+        market.staked -= stake.stake_minor
+        market.paid -= entry.payout_minor
         self._totals.paid(stake.result, -entry.payout_minor, -1)
 
-    def _reopened(self, place: Place, market: _Market, entry: e.MarketUnsettled) -> None:
+    def _reopened(self, place: Place, market: AuditedMarket, entry: e.MarketUnsettled) -> None:
         self._tally.count("results rolled back")
         posted = sum(amount for _, amount in entry.postings)
         market.escrow_minor -= posted
         market.result = None
+        market.early.clear()
         self._totals.posted(posted, -1)
         if market.escrow_minor != (left := market.open_minor()):
             what = f"market {entry.market_id!r} holds {market.escrow_minor} after a rollback"
             self._tally.fail(place, f"{what}, its open bets {left}")
 
-    def _at(self, place: Place, market: _Market, entry: e.BetReference, at: str) -> _Stake | None:
+    def _at(
+        self, place: Place, market: AuditedMarket, entry: e.BetReference, at: str
+    ) -> AuditedStake | None:
         """Return the stake of a bet, if it is where it must be before this entry."""
         stake = market.stakes.get((entry.client_id, entry.bet_id))
         if stake is not None and stake.place == at:
@@ -281,7 +242,7 @@ class Money:
         return None
 
     def _retire(self, place: Place, entry: e.EventRetired) -> None:
-        held: dict[str, _Market | ExchangeMoney] = {}
+        held: dict[str, AuditedMarket | ExchangeMoney] = {}
         held.update(self._markets.pop(entry.event_id, {}))
         held.update(self._exchanges.pop(entry.event_id, {}))
         for name, market in held.items():

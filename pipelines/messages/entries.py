@@ -21,6 +21,8 @@ from pipelines.messages.settling_entries import (
     RefundBegan,
     RefundEnded,
     RollbackBegan,
+    SelectionResultEnded,
+    SelectionWasResulted,
     SettlementWentOn,
 )
 
@@ -58,7 +60,9 @@ __all__ = [
     "RefundEnded",
     "RequestRefused",
     "RollbackBegan",
+    "SelectionResultEnded",
     "SelectionWasRemoved",
+    "SelectionWasResulted",
     "SettlementWentOn",
 ]
 

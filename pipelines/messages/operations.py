@@ -32,6 +32,7 @@ __all__ = [
     "ResultRolledBack",
     "Selection",
     "SelectionRemoved",
+    "SelectionResulted",
     "SettlingOperation",
 ]
 
@@ -201,6 +202,22 @@ class Result(Struct, frozen=True, tag_field="type", tag="result"):
     score: Annotated[tuple[Annotated[int, Meta(ge=0, le=10_000)], ...], Meta(max_length=2)] = ()
 
 
+class SelectionResulted(Struct, frozen=True, tag_field="type", tag="selection_resulted"):
+    """A selection of a fixed book has won or lost before the market as a whole is decided.
+
+    Its bets are settled, those on others go on. `ACTIVE` takes it back. The market's result must
+    agree with it, and rolling that back takes it back too.
+    """
+
+    event_id: Id
+    market_id: Id
+    selection_id: SelectionId
+    result: Literal["WINNER", "LOSER", "ACTIVE"]
+    reason: Reason = ""
+    at_ms: Millis = 0
+    v: Version = 1
+
+
 class ResultRolledBack(Struct, frozen=True, tag_field="type", tag="result_rolled_back"):
     """The result was wrong: what it paid is reversed and the bets are open again."""
 
@@ -237,7 +254,9 @@ class Discounts(Struct, frozen=True, tag_field="type", tag="discounts"):
 
 
 #: What goes through the bets of a market, or must not change while something does.
-SettlingOperation = SelectionRemoved | Result | ResultRolledBack | BetsVoided | Discounts
+SettlingOperation = (
+    SelectionRemoved | Result | ResultRolledBack | BetsVoided | Discounts | SelectionResulted
+)
 
 Operation = (
     EventOpened
@@ -249,4 +268,5 @@ Operation = (
     | ResultRolledBack
     | BetsVoided
     | Discounts
+    | SelectionResulted
 )

@@ -10,6 +10,8 @@ __all__ = [
     "RefundBegan",
     "RefundEnded",
     "RollbackBegan",
+    "SelectionResultEnded",
+    "SelectionWasResulted",
     "SettlementWentOn",
 ]
 
@@ -44,6 +46,27 @@ class RefundEnded(EntryBase, frozen=True, gc=False, array_like=True, tag=48):
     """All refunds of a `RefundBegan` are made."""
 
 
+class SelectionWasResulted(EntryBase, frozen=True, gc=False, array_like=True, tag=55):
+    """A selection won (WINNER) or lost (LOSER) early, or neither any more (ACTIVE).
+
+    The outcomes of its bets follow; they belong to the settlement that is to come.
+    """
+
+    selection_id: int
+    result: str
+    version: int
+    reason: str
+
+
+class SelectionResultEnded(EntryBase, frozen=True, gc=False, array_like=True, tag=56):
+    """All bets on the selection are settled, or open again; sums of all settled early so far."""
+
+    selection_id: int
+    bets: int
+    staked_minor: int
+    paid_minor: int
+
+
 class OperationWaits(EntryBase, frozen=True, array_like=True, tag=49):
     """An operation came while the market was being settled; it is decided when that is done."""
 
@@ -57,5 +80,12 @@ class OperationTaken(EntryBase, frozen=True, gc=False, array_like=True, tag=51):
 
 
 AnySettlingEntry = (
-    SettlementWentOn | RollbackBegan | RefundBegan | RefundEnded | OperationWaits | OperationTaken
+    SettlementWentOn
+    | RollbackBegan
+    | RefundBegan
+    | RefundEnded
+    | SelectionWasResulted
+    | SelectionResultEnded
+    | OperationWaits
+    | OperationTaken
 )

@@ -67,6 +67,8 @@ NO_RECEIPT: Final = frozenset(
         e.RollbackBegan,
         e.RefundBegan,
         e.RefundEnded,
+        e.SelectionWasResulted,
+        e.SelectionResultEnded,
         e.OperationWaits,
         e.OperationTaken,
         *NO_ORDER_RECEIPT,

@@ -136,7 +136,7 @@ def recheck(market: MarketState, selection_id: int, version: int) -> Code | None
     if runner is None:
         return Code.INVALID_RUNNER
     if runner != "ACTIVE":
-        return Code.RUNNER_REMOVED
+        return Code.RUNNER_REMOVED if runner == "REMOVED" else Code.MARKET_NOT_OPEN_FOR_BETTING
     # A bet older than the last material change did not see what everybody knows by now.
     seen = market.material_version <= version <= market.version
     if not seen and (version or market.book.needs_odds):

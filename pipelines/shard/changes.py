@@ -5,14 +5,16 @@ from typing import Final
 from pipelines.books.engines import open_book
 from pipelines.books.exchange import ExchangeBook
 from pipelines.books.fixed import FixedBook
-from pipelines.limits import EVENT_RETENTION_MS, RETIRED_EVENTS_MAX, SETTLE_CHUNK_EVERY_MS
+from pipelines.limits import EVENT_RETENTION_MS, RETIRED_EVENTS_MAX
 from pipelines.messages import cash_out_entries as co
 from pipelines.messages import entries as e
 from pipelines.shard.clock import timers_of
 from pipelines.shard.order import Order
+from pipelines.shard.settling_changes import arm
 from pipelines.shard.state import (
     ACCEPTED,
     CASHED_OUT,
+    EARLY,
     LOST,
     VOID,
     WON,
@@ -23,14 +25,6 @@ from pipelines.shard.state import (
 )
 
 RESULTS: Final = {"win": WON, "loss": LOST, "void": VOID}
-
-
-def arm(shard: ShardState, event: EventState, market: MarketState) -> None:
-    """Let the next chunk of what is under way, or the next operation that waits, be due soon."""
-    name = ("settle", event.event_id, market.definition.market_id, "")
-    shard.timers.remove(*name)
-    if market.settling is not None or market.waiting:
-        shard.timers.add((shard.now_ms + SETTLE_CHUNK_EVERY_MS, shard.shard_seq, *name))
 
 
 def event_opened(
@@ -130,7 +124,8 @@ def resulted(
     market.version += 1
     market.material_version = market.version
     market.settlement = entry.settlement
-    market.settling = Settling("settle", len(market.bets), entry.reason)
+    early = market.settled_early
+    market.settling = Settling("settle", len(market.bets), entry.reason, 0, *early)
     arm(shard, event, market)
     market.winners = entry.winners
     market.refund = entry.void
@@ -188,6 +183,11 @@ def bet_unsettled(
     bet = event.bets[(entry.client_id, entry.bet_id)]
     bet.status, bet.payout_minor = ACCEPTED, 0
     market.escrow_minor += entry.payout_minor
+    settling = market.settling
+    if settling is not None and settling.kind == "reopen_part":
+        settling.bets -= 1
+        settling.staked_minor -= bet.stake_minor
+        settling.paid_minor -= entry.payout_minor
 
 
 def market_unsettled(
@@ -196,6 +196,10 @@ def market_unsettled(
     """The result is gone."""
     market.settled = False
     market.settling = None
+    market.settled_early = (0, 0, 0)
+    for selection_id, status in market.selections.items():
+        if status in EARLY:
+            market.selections[selection_id] = "ACTIVE"
     arm(shard, event, market)
     market.refund = False
     market.winners = ()
@@ -223,64 +227,3 @@ def cashed_out(
     assert isinstance(book, FixedBook)
     book.give_back(bet.selection_id, bet.stake_minor, bet.odds_e4)
     book.total += rest
-
-
-def settlement_went_on(
-    shard: ShardState,
-    event: EventState,
-    market: MarketState,
-    entry: e.SettlementWentOn,
-    at_ms: int,
-) -> None:
-    """A chunk is done, the next is due soon."""
-    assert market.settling is not None
-    market.settling.next = entry.next
-    arm(shard, event, market)
-
-
-def rollback_began(
-    shard: ShardState, event: EventState, market: MarketState, entry: e.RollbackBegan, at_ms: int
-) -> None:
-    """A rollback goes through the bets."""
-    market.settled = False
-    shard.timers.remove("retire", event.event_id, "", "")
-    market.settling = Settling("roll_back", len(market.bets), entry.reason)
-    arm(shard, event, market)
-
-
-def refund_began(
-    shard: ShardState, event: EventState, market: MarketState, entry: e.RefundBegan, at_ms: int
-) -> None:
-    """Refunds go through the bets that are there now."""
-    market.settling = Settling(
-        "refund",
-        len(market.bets),
-        entry.reason,
-        selection_id=entry.selection_id,
-        from_ms=entry.from_ms,
-        to_ms=entry.to_ms,
-    )
-    arm(shard, event, market)
-
-
-def refund_ended(
-    shard: ShardState, event: EventState, market: MarketState, entry: e.RefundEnded, at_ms: int
-) -> None:
-    """No more refunds."""
-    market.settling = None
-    arm(shard, event, market)
-
-
-def operation_waits(
-    shard: ShardState, event: EventState, market: MarketState, entry: e.OperationWaits, at_ms: int
-) -> None:
-    """An operation comes later."""
-    market.waiting.append(entry.waiting)
-
-
-def operation_taken(
-    shard: ShardState, event: EventState, market: MarketState, entry: e.OperationTaken, at_ms: int
-) -> None:
-    """An operation waits no more."""
-    del market.waiting[0]
-    arm(shard, event, market)

@@ -15,7 +15,7 @@ from pipelines.limits import (
 )
 from pipelines.messages import cash_out_entries as co
 from pipelines.messages import entries as e
-from pipelines.shard import changes
+from pipelines.shard import changes, settling_changes
 from pipelines.shard.bettor_changes import APPLY_TO_BETTORS, count_in_bettor
 from pipelines.shard.clock import timers_of
 from pipelines.shard.order import Order
@@ -234,12 +234,14 @@ _APPLY: Final[dict[type, Callable[..., None]]] = {
     co.CashOutQuoted: _nothing,
     co.BetCashedOut: changes.cashed_out,
     co.CashOutRejected: _nothing,
-    e.SettlementWentOn: changes.settlement_went_on,
-    e.RollbackBegan: changes.rollback_began,
-    e.RefundBegan: changes.refund_began,
-    e.RefundEnded: changes.refund_ended,
-    e.OperationWaits: changes.operation_waits,
-    e.OperationTaken: changes.operation_taken,
+    e.SettlementWentOn: settling_changes.settlement_went_on,
+    e.RollbackBegan: settling_changes.rollback_began,
+    e.RefundBegan: settling_changes.refund_began,
+    e.RefundEnded: settling_changes.refund_ended,
+    e.SelectionWasResulted: settling_changes.selection_resulted,
+    e.SelectionResultEnded: settling_changes.selection_result_ended,
+    e.OperationWaits: settling_changes.operation_waits,
+    e.OperationTaken: settling_changes.operation_taken,
     **APPLY_TO_ORDERS,
     **APPLY_TO_BETTORS,
 }

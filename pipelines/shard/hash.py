@@ -85,6 +85,7 @@ def _event_parts(event: EventState) -> Iterator[bytes]:
                 market.factors,
                 market.finish,
                 market.cashed_out_minor,
+                market.settled_early,
                 market.settling,
                 market.waiting,
                 [(bet.client_id, bet.bet_id) for bet in market.bets],  # settled in this order

@@ -15,7 +15,7 @@ from pipelines.messages import order_entries as oe
 from pipelines.messages.images import ExchangeImage, MakerImage, OddsImage, SelectionImage
 from pipelines.messages.operations import Selection
 from pipelines.shard.order_sp import near_and_far_e4
-from pipelines.shard.state import EventState, MarketState
+from pipelines.shard.state import EARLY, EventState, MarketState
 
 __all__ = ["UNSEEN", "image_of"]
 
@@ -36,6 +36,7 @@ UNSEEN: Final = frozenset(
         e.RollbackBegan,
         e.RefundBegan,
         e.RefundEnded,
+        e.SelectionResultEnded,
         e.OperationWaits,
         e.OperationTaken,
         oe.OrderPending,
@@ -65,9 +66,7 @@ def image_of(event: EventState, market: MarketState) -> OddsImage:
         shown, statuses = book.shown(), market.selections
         selections = tuple(
             [
-                SelectionImage(
-                    s.selection_id, s.name, statuses[s.selection_id], *shown[s.selection_id]
-                )
+                _selection(s, statuses[s.selection_id], *shown[s.selection_id])
                 for s in definition.selections
             ]
         )
@@ -94,6 +93,14 @@ def image_of(event: EventState, market: MarketState) -> OddsImage:
         selections,
         market_maker=_maker(book) if isinstance(book, LmsrBook) else None,
     )
+
+
+def _selection(
+    selection: Selection, status: str, odds_e4: int, staked_minor: int
+) -> SelectionImage:
+    if status in EARLY:
+        odds_e4 = 0  # nobody can bet on it any more
+    return SelectionImage(selection.selection_id, selection.name, status, odds_e4, staked_minor)
 
 
 def _of_exchange(market: MarketState, book: ExchangeBook) -> tuple[SelectionImage, ...]:

@@ -110,7 +110,7 @@ def settle_legs(event: EventState, market: MarketState) -> Decided:
         if leg.voided:
             continue
         win, place = VOID, VOID
-        if not market.refund and market.selections[leg.selection_id] == "ACTIVE":
+        if not market.refund and market.selections[leg.selection_id] != "REMOVED":
             assert isinstance(book, FixedBook)
             win, place = leg_terms(
                 book, leg.selection_id, market.winners, market.factors, market.finish

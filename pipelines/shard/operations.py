@@ -23,6 +23,7 @@ from pipelines.shard.opening import ENGINES, open_market
 from pipelines.shard.order_life import before_change, withdraw
 from pipelines.shard.settle import (
     decide_chunk,
+    decide_part,
     decide_result,
     decide_rollback,
     decide_void,
@@ -116,6 +117,8 @@ def _decide(
             found: Any = decide_result(event, market, numbers, operation)
         elif isinstance(operation, o.ResultRolledBack):
             found = decide_rollback(market, numbers, operation.reason)
+        elif isinstance(operation, o.SelectionResulted):
+            found = decide_part(market, numbers, operation)
         elif isinstance(operation, o.Discounts):
             found = _set_discounts(market, numbers, operation)
         else:
@@ -240,7 +243,7 @@ def _set_prices(
             if runner is None:
                 code, why = Code.INVALID_RUNNER, f"selection {selection_id} is not in the market"
             elif runner != "ACTIVE" and odds_e4:
-                code, why = Code.RUNNER_REMOVED, f"selection {selection_id} is withdrawn"
+                code, why = Code.RUNNER_REMOVED, f"selection {selection_id} is out of the betting"
             elif odds_e4 and odds_e4 not in valid:
                 code, why = Code.INVALID_ODDS, f"odds {odds_e4} are not on the ladder"
             else:

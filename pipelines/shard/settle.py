@@ -26,9 +26,17 @@ from pipelines.shard.order_settle import (
     settle_orders_chunk,
     void_orders,
 )
+from pipelines.shard.settle_part import agrees, decide_part_chunk, why_no_part
 from pipelines.shard.state import ACCEPTED, LOST, VOID, WON, Bet, EventState, MarketState
 
-__all__ = ["decide_chunk", "decide_result", "decide_rollback", "decide_void", "refund_selection"]
+__all__ = [
+    "decide_chunk",
+    "decide_part",
+    "decide_result",
+    "decide_rollback",
+    "decide_void",
+    "refund_selection",
+]
 
 
 def decide_result(
@@ -41,9 +49,9 @@ def decide_result(
         return Code.MARKET_STILL_OPEN
     winners = operation.winners
     if not operation.void:
-        active = {s for s, status in market.selections.items() if status == "ACTIVE"}
+        active = {s for s, status in market.selections.items() if status != "REMOVED"}
         found = winners_of(market.definition, active, operation)
-        if found is None:
+        if found is None or not agrees(market, found, operation):
             return Code.INVALID_RESULT
         winners = found
     if market.exchange is not None:
@@ -70,6 +78,27 @@ def _settle(
     yield from decide_chunk(market, numbers)
 
 
+def decide_part(
+    market: MarketState, numbers: Numbers, operation: o.SelectionResulted
+) -> Iterator[e.Entry] | Code:
+    """Return the entries that settle one selection's bets, or open them again; or why not."""
+    code = why_no_part(market, operation)
+    return code if code is not None else _part(market, numbers, operation)
+
+
+def _part(
+    market: MarketState, numbers: Numbers, operation: o.SelectionResulted
+) -> Iterator[e.Entry]:
+    yield e.SelectionWasResulted(
+        *numbers.next(),
+        operation.selection_id,
+        operation.result,
+        market.version + 1,
+        operation.reason,
+    )
+    yield from decide_chunk(market, numbers)
+
+
 def _settle_orders(
     market: MarketState, numbers: Numbers, operation: o.Result, winners: tuple[int, ...]
 ) -> Iterator[e.Entry]:
@@ -89,7 +118,8 @@ def decide_chunk(market: MarketState, numbers: Numbers) -> Iterator[e.Entry]:
         yield from _settle_chunk(market, numbers, first, last)
         if last == settling.end:
             staked, paid = settling.staked_minor, settling.paid_minor
-            postings = market.book.house_postings(staked, paid, market.refund)
+            all_refunded = market.refund and not market.settled_early[0]
+            postings = market.book.house_postings(staked, paid, all_refunded)
             yield e.MarketSettled(
                 *numbers.next(), market.settlement, settling.bets, staked, paid, postings
             )
@@ -97,10 +127,12 @@ def decide_chunk(market: MarketState, numbers: Numbers) -> Iterator[e.Entry]:
         yield from _roll_back_chunk(market, numbers, first, last)
         if last == settling.end and not market.commissions:
             yield from _unsettled(market, numbers, settling.reason)
-    else:
+    elif settling.kind == "refund":
         yield from _refund_chunk(market, numbers, first, last)
         if last == settling.end:
             yield e.RefundEnded(*numbers.next())
+    else:
+        yield from decide_part_chunk(market, numbers, first, last)
     if market.settling is settling:
         yield e.SettlementWentOn(*numbers.next(), market.settlement, last)
 

@@ -16,6 +16,7 @@ __all__ = [
     "ACCEPTED",
     "CANCELLED",
     "CASHED_OUT",
+    "EARLY",
     "LAPSED",
     "LOST",
     "PENDING",
@@ -55,6 +56,8 @@ STATUS_NAMES: Final = (
     "cashed_out",
 )
 
+EARLY: Final = ("WINNER", "LOSER")  # how a selection stands that is settled before its market
+
 BetKey = tuple[str, str]  # client id, bet id
 LegKey = tuple[str, str, int]  # client id, coupon's bet id, leg
 
@@ -93,7 +96,9 @@ class Leg(Struct):
 
 
 class Settling(Struct):
-    """What goes through a market's bets in chunks: `kind` is settle, roll_back or refund.
+    """What goes through a market's bets in chunks.
+
+    `kind` is settle, roll_back, refund, or settle_part and reopen_part for one selection.
 
     `next` is the first bet not looked at, `end` the first that is none of its business; sums are
     those of the settlement so far, `nets` by bettor, in the order of `clients` (exchange).
@@ -108,7 +113,7 @@ class Settling(Struct):
     paid_minor: int = 0
     nets: dict[str, int] = {}
     clients: list[str] = []
-    selection_id: int = -1  # of a refund, as are the following
+    selection_id: int = -1  # of a refund, as are the following, or of a part
     from_ms: int = 0
     to_ms: int = 0
 
@@ -118,7 +123,7 @@ class MarketState(Struct):
 
     definition: MarketDefinition
     book: Book
-    selections: dict[int, str]  # selection id -> ACTIVE, REMOVED
+    selections: dict[int, str]  # selection id -> ACTIVE, REMOVED; settled early: WINNER, LOSER
     status: str
     in_play: bool
     bet_delay_ms: int
@@ -146,6 +151,7 @@ class MarketState(Struct):
     factors: tuple[tuple[int, int, int, int], ...] = ()  # of the result, as is `finish`
     finish: tuple[tuple[int, ...], ...] = ()
     cashed_out_minor: int = 0  # what cash-outs left of their stakes, with the house already
+    settled_early: tuple[int, int, int] = (0, 0, 0)  # of the coming settlement: bets, staked, paid
     settling: Settling | None = None
     waiting: list[SettlingOperation] = []  # for the end of it
 

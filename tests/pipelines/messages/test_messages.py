@@ -51,6 +51,8 @@ TAGS = {
     e.RollbackBegan: 46,
     e.RefundBegan: 47,
     e.RefundEnded: 48,
+    e.SelectionWasResulted: 55,
+    e.SelectionResultEnded: 56,
     e.OperationWaits: 49,
     e.OperationRefused: 50,
     e.OperationTaken: 51,

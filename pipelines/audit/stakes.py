@@ -1,0 +1,74 @@
+"""What the audit's ledger holds of a market: each stake, where it is, and what the market has."""
+
+from pipelines.books.engines import open_book
+from pipelines.books.fixed import FixedBook
+from pipelines.messages import entries as e
+from pipelines.messages.operations import Market
+from pipelines.shard.state import BetKey
+
+__all__ = ["GONE", "MATCHED", "REMAINING", "SETTLED", "AuditedMarket", "AuditedStake"]
+
+MATCHED = "matched"
+REMAINING = "remaining"
+SETTLED = "settled"
+GONE = "lapsed, cancelled or voided"
+
+
+class AuditedStake:
+    __slots__ = (
+        "number",
+        "odds_e4",
+        "paid_minor",
+        "place",
+        "result",
+        "selection_id",
+        "stake_minor",
+    )
+
+    def __init__(self, entry: e.BetEntry, place: str, odds_e4: int) -> None:
+        self.selection_id = entry.selection_id
+        self.stake_minor = entry.stake_minor
+        self.odds_e4 = odds_e4
+        self.place = place
+        self.paid_minor = 0
+        self.result = ""
+        self.number = 0  # in the order in which the market took its bets
+
+
+class AuditedMarket:
+    __slots__ = (
+        "book",
+        "definition",
+        "early",
+        "escrow_minor",
+        "paid",
+        "result",
+        "staked",
+        "stakes",
+    )
+
+    def __init__(self, definition: Market) -> None:
+        self.definition = definition
+        self.book = open_book(definition) if definition.engine == "fixed" else None
+        self.escrow_minor = 0
+        self.stakes: dict[BetKey, AuditedStake] = {}
+        self.result: e.MarketResulted | None = None
+        self.staked = self.paid = 0  # of the present settlement, or of the one to come
+        self.early: dict[int, str] = {}  # selections settled before the market
+
+    def take(self, stake: AuditedStake) -> None:
+        self.escrow_minor += stake.stake_minor
+        if isinstance(self.book, FixedBook):
+            stake.number = self.book.taken
+            self.book.take(stake.selection_id, stake.stake_minor, stake.odds_e4)
+
+    def change(self, entry: e.OddsSet | e.SelectionWasRemoved) -> None:
+        if self.book is None:
+            return
+        if isinstance(entry, e.OddsSet):
+            self.book.set_prices(entry.prices)
+        else:
+            self.book.remove(entry.selection_id)
+
+    def open_minor(self) -> int:
+        return sum(s.stake_minor for s in self.stakes.values() if s.place == MATCHED)
