@@ -1,6 +1,5 @@
 """The console command `overround`: what an operator types; each command's work is in its file."""
 
-import logging
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -9,9 +8,11 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from deploy import dead_letters, journal
+from deploy.command_settings import SettingsFile
+from deploy.command_settings import command_settings as _settings
 from deploy.edge.command import edge_command
 from pipelines.errors import OverroundError
-from pipelines.settings import Settings, load_settings
 
 __all__ = ["application", "main"]
 
@@ -22,19 +23,6 @@ application = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-
-SettingsFile = Annotated[
-    Path | None,
-    typer.Option("--settings", help="TOML file; environment variables go before it."),
-]
-
-
-def _settings(file: Path | None) -> Settings:
-    settings = load_settings(file=file)
-    # What is printed is for people; INFO of the parts would drown it.
-    level = "DEBUG" if settings.log_level == "DEBUG" else "WARNING"
-    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    return settings
 
 
 @application.command()
@@ -210,6 +198,8 @@ def generate(
 
 
 application.command("edge")(edge_command)
+application.add_typer(dead_letters.application, name="dead-letters")
+application.add_typer(journal.application, name="journal")
 
 
 def main() -> None:

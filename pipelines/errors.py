@@ -7,10 +7,12 @@ OverroundError
 ├── FencedError        a newer owner of the partition exists; this one must stop
 ├── BrokerError        Kafka refused or did not answer in time
 ├── EdgeError          Ably (or the local edge) refused or did not answer in time
+├── ArchiveError       an archived journal that is broken, or must not be written over
 └── StackError         the local stack could not be started; the message says what to do
 """
 
 __all__ = [
+    "ArchiveError",
     "BrokerError",
     "CodecError",
     "EdgeError",
@@ -40,6 +42,10 @@ class CodecError(OverroundError):
 
 class JournalError(OverroundError):
     """A journal could not be folded."""
+
+
+class ArchiveError(OverroundError):
+    """An archive of the journal is broken, incomplete, or would be written over."""
 
 
 class FencedError(OverroundError):

@@ -1,0 +1,1 @@
+"""The journal outside of Kafka: files whose records are chained by hashes."""
