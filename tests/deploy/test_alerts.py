@@ -1,0 +1,119 @@
+"""Alert rules speak of metrics that exist, are valid, and fire when they should."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pipelines.exposition import merge
+from pipelines.metrics import CountedNotifier, CountedPublisher, ShardMetrics, render
+from tests.conftest import find_prometheus
+
+ROOT = Path(__file__).parents[2]
+FILE = ROOT / "deploy/alerts.yml"
+RULES = {
+    rule["alert"]: rule
+    for group in yaml.safe_load(FILE.read_text())["groups"]
+    for rule in group["rules"]
+}
+
+
+def exported() -> set[str]:
+    """Names of all series that the actors can show."""
+    shard = ShardMetrics(0)
+    shard.follow(lambda: {"lag": {"bets": 1, "events": 1}})
+    shard.answers({"accepted": 1})
+    publisher, notifier = CountedPublisher(), CountedNotifier()
+    publisher.taken("odds", 1)
+    publisher.refused("odds", 40160)
+    publisher.retried(429)
+    notifier.pushed("win")
+    notifier.retried("edge")
+    registries = [shard.registry, publisher.registry, notifier.registry]
+    text = merge([render(one) for one in registries], {"shard-000": 1}).decode()
+    return {line.split("{")[0].split(" ")[0] for line in text.splitlines() if line[:1] not in "#"}
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_its_metrics_are_exported(name: str) -> None:
+    used = set(re.findall(r"\boverround_\w+", RULES[name]["expr"]))
+    assert used
+    assert used <= exported()
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_it_says_what_to_do(name: str) -> None:
+    rule = RULES[name]
+    assert rule["labels"]["severity"] in ("page", "ticket")
+    assert rule["annotations"]["runbook"] == f"docs/operations.md#{name.lower()}"
+
+
+def test_prometheus_loads_them() -> None:
+    config = yaml.safe_load((ROOT / "deploy/prometheus.yml").read_text())
+    assert config["rule_files"] == ["alerts.yml"]
+
+
+CASES = {
+    "OverroundActorDown": [("overround_actor_up{actor='shard-000'}", "1 1 0 0 0 0 0 0")],
+    "OverroundBetsWait": [("overround_bets_lag{partition='0'}", "6000x8")],
+    "OverroundStuck": [
+        ("overround_bets_lag{partition='0'}", "5x20"),
+        ("overround_inputs_total{partition='0'}", "100x20"),
+    ],
+    "OverroundDeadLetters": [
+        ("overround_answers_total{partition='0',answer='dead_lettered'}", "0x4 1x8")
+    ],
+    "OverroundLongRestore": [("overround_restore_seconds{partition='0'}", "9x8")],
+}
+QUIET = {
+    "OverroundActorDown": [("overround_actor_up{actor='shard-000'}", "1 1 0 1 1 1 1 1")],
+    "OverroundBetsWait": [("overround_bets_lag{partition='0'}", "10x8")],
+    "OverroundStuck": [
+        ("overround_bets_lag{partition='0'}", "5x20"),
+        ("overround_inputs_total{partition='0'}", "0+10x20"),
+    ],
+    "OverroundDeadLetters": [
+        ("overround_answers_total{partition='0',answer='accepted'}", "0+9x12")
+    ],
+    "OverroundLongRestore": [("overround_restore_seconds{partition='0'}", "1x8")],
+}
+
+
+@pytest.fixture(scope="module")
+def promtool() -> str:
+    if find_prometheus() is None:
+        pytest.skip("promtool is not installed: the rules were not run")
+    return "promtool"
+
+
+@pytest.mark.prometheus
+def test_promtool_takes_them(promtool: str) -> None:
+    done = subprocess.run([promtool, "check", "rules", str(FILE)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.prometheus
+@pytest.mark.parametrize("fires", [True, False], ids=["fires", "stays quiet"])
+@pytest.mark.parametrize("name", CASES)
+def test_an_alert(promtool: str, name: str, fires: bool, tmp_path: Path) -> None:
+    series = (CASES if fires else QUIET)[name]
+    minutes = "3m"
+    query = f'count(ALERTS{{alertname="{name}",alertstate="firing"}})'
+    wanted = [{"labels": "{}", "value": 1}] if fires else []
+    test = {
+        "rule_files": [str(FILE)],
+        "evaluation_interval": "15s",
+        "tests": [
+            {
+                "interval": "15s",
+                "input_series": [{"series": one, "values": values} for one, values in series],
+                "promql_expr_test": [{"expr": query, "eval_time": minutes, "exp_samples": wanted}],
+            }
+        ],
+    }
+    file = tmp_path / "test.yml"
+    file.write_text(yaml.safe_dump(test))
+    done = subprocess.run([promtool, "test", "rules", str(file)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
