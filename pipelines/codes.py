@@ -59,6 +59,9 @@ class Code(StrEnum):
     # cash-out
     BET_IN_PROGRESS = "BET_IN_PROGRESS"
     CASH_OUT_UNAVAILABLE = "CASH_OUT_UNAVAILABLE"
+    # risk
+    NOT_ACCEPTED = "NOT_ACCEPTED"
+    TOO_MANY_LEVERS = "TOO_MANY_LEVERS"
     # operators
     DUPLICATE_EVENT = "DUPLICATE_EVENT"
     DUPLICATE_MARKET = "DUPLICATE_MARKET"
@@ -116,6 +119,8 @@ SENTENCES: Final[dict[Code, str]] = {
     Code.DUPLICATE_TRANSFER: "This was received before.",
     Code.BET_IN_PROGRESS: "The bet has not been taken yet.",
     Code.CASH_OUT_UNAVAILABLE: "This bet cannot be cashed out now.",
+    Code.NOT_ACCEPTED: "The bookmaker did not take this bet.",
+    Code.TOO_MANY_LEVERS: "The event has all the levers it can hold.",
     Code.DUPLICATE_EVENT: "The event was opened before, with other contents.",
     Code.DUPLICATE_MARKET: "The market was opened before, with other contents.",
     Code.INVALID_STATUS: "The market cannot go from its status to the one asked for.",

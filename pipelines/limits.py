@@ -51,6 +51,13 @@ BET_DELAY_MS_MAX: Final = 60_000
 TOLERANCE_E4_MAX: Final = ODDS_MAX_E4
 EVENT_RETENTION_MS: Final = 24 * 3_600_000  # a settled event is remembered this long
 
+TRUST_CLASSES_MAX: Final = 64
+BETTORS_WITH_CLASS_MAX: Final = 5_000  # named in one message
+LEVERS_PER_EVENT_MAX: Final = 10_000
+REFERRAL_TIMEOUT_MS_MAX: Final = 600_000
+JUMPS_REMEMBERED_MAX: Final = 32  # of a market's prices
+LATE_WINDOW_MS: Final = 60_000  # jumps of so long say how likely another is
+
 SETTLE_CHUNK_BETS: Final = 1_000  # bets settled at once; other inputs come between
 SETTLE_CHUNK_EVERY_MS: Final = 10  # engine time from one such chunk to the next
 OPERATIONS_WAITING_MAX: Final = 100  # for a market whose settlement is under way

@@ -253,6 +253,7 @@ class ShardLoop:
 
 _ANSWER_NAMES: Final = {
     e.BetAccepted: "accepted",
+    e.BetPartlyAccepted: "accepted",
     e.BetPending: "pending",
     e.BetRejected: "rejected",
     e.BetConfirmed: "confirmed",

@@ -163,10 +163,15 @@ def same_body(entry: e.BetEntry, bet: BetRequest) -> bool:
     """Return whether the entry holds the bet as it was asked for."""
     if isinstance(entry, oe.OrderEntry) and not _same_terms(entry, bet):
         return False
+    asked = entry.stake_minor
+    if isinstance(entry, e.BetPartlyAccepted):
+        if not (bet.accept_partial and 0 < asked < entry.asked_stake_minor):
+            return False
+        asked = entry.asked_stake_minor
     return (
         entry.market_id == bet.market_id
         and entry.selection_id == bet.selection_id
-        and entry.stake_minor == bet.stake_minor
+        and asked == bet.stake_minor
         and entry.asked_odds_e4 == bet.odds_e4
         and entry.price_policy == bet.price_policy
         and entry.tolerance_e4 == bet.tolerance_e4

@@ -15,6 +15,8 @@ __all__ = ["Sequences"]
 #: Entries that may name a market without having a number in it: it is unknown, or not concerned.
 _MAY_BE_OUTSIDE: Final = frozenset(
     {
+        e.RiskWasSet,
+        e.LeverWasSet,
         e.BetRejected,
         e.CancelRejected,
         e.BetRepeated,

@@ -11,6 +11,7 @@ __all__ = ["Totals"]
 
 _ANSWERS: Final[dict[type, str]] = {
     e.BetAccepted: "accepted",
+    e.BetPartlyAccepted: "accepted",
     e.BetPending: "pending",
     e.BetRejected: "rejected",
     e.BetConfirmed: "confirmed",

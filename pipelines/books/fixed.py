@@ -113,6 +113,19 @@ class FixedBook:
             owed_places[selection_id] += parts[1]
         return self._worst(self.total + stake_minor, owed, owed_places) >= -self.loss_limit
 
+    def worst_loss_minor(self, selection_id: int, stake_minor: int, odds_e4: int) -> int:
+        """Return what the house loses in the worst case, 0 for none, with a bet more if any."""
+        owed, owed_places = self.owed, self.owed_places
+        if stake_minor:
+            owed, owed_places = dict(owed), dict(owed_places)
+            if owed_places:
+                win, place = self._parts(stake_minor, odds_e4)
+                owed[selection_id] += win + place
+                owed_places[selection_id] += place
+            else:
+                owed[selection_id] += payout_minor(stake_minor, odds_e4)
+        return max(0, -self._worst(self.total + stake_minor, owed, owed_places))
+
     def _worst(self, total: int, owed: dict[int, int], owed_places: dict[int, int]) -> int:
         """Return the house's result on these in the worst case, negative for a loss."""
         if not owed_places:

@@ -12,8 +12,23 @@ from msgspec import Meta, Struct
 from pipelines.messages import bettor_entries as be
 from pipelines.messages import cash_out_entries as co
 from pipelines.messages import order_entries as oe
+from pipelines.messages.bet_entries import (
+    BetAccepted,
+    BetCancelled,
+    BetConfirmed,
+    BetDeclined,
+    BetPartlyAccepted,
+    BetPending,
+    BetRejected,
+)
 from pipelines.messages.entry_bases import BetEntry, BetReference, EntryBase
 from pipelines.messages.operations import Market
+from pipelines.messages.risk_entries import (
+    AnyRiskEntry,
+    LeverWasSet,
+    ReferralAccepted,
+    RiskWasSet,
+)
 from pipelines.messages.settling_entries import (
     AnySettlingEntry,
     OperationTaken,
@@ -33,6 +48,7 @@ __all__ = [
     "BetConflict",
     "BetDeclined",
     "BetEntry",
+    "BetPartlyAccepted",
     "BetPending",
     "BetReference",
     "BetRejected",
@@ -46,6 +62,7 @@ __all__ = [
     "EventRetired",
     "EventWasOpened",
     "JournalRecord",
+    "LeverWasSet",
     "MarketChanged",
     "MarketResulted",
     "MarketSettled",
@@ -56,61 +73,17 @@ __all__ = [
     "OperationTaken",
     "OperationWaits",
     "RecordDeadLettered",
+    "ReferralAccepted",
     "RefundBegan",
     "RefundEnded",
     "RequestRefused",
+    "RiskWasSet",
     "RollbackBegan",
     "SelectionResultEnded",
     "SelectionWasRemoved",
     "SelectionWasResulted",
     "SettlementWentOn",
 ]
-
-
-class BetAccepted(BetEntry, frozen=True, gc=False, array_like=True, tag=1):
-    """Taken at once, at `odds_e4` (0: pool). Posts the stake from the bettor to the market."""
-
-    odds_e4: int
-
-
-class BetPending(BetEntry, frozen=True, gc=False, array_like=True, tag=2):
-    """Held for the bet delay until `due_ms`, then checked again.
-
-    `hold_ms`: until when, by wall time, the bettor's account must have answered; 0 where it is not
-    asked.
-    """
-
-    due_ms: int
-    hold_ms: int = 0
-
-
-class BetRejected(BetEntry, frozen=True, gc=False, array_like=True, tag=3):
-    """Refused, for good: the same id gets this answer again.
-
-    `offer_odds_e4` and `offer_stake_minor`: what would be taken instead, 0 for nothing.
-    """
-
-    code: str
-    reason: str
-    offer_odds_e4: int = 0
-    offer_stake_minor: int = 0
-
-
-class BetConfirmed(BetReference, frozen=True, gc=False, array_like=True, tag=4):
-    """A pending bet was taken, at `odds_e4`. Posts its stake as `BetAccepted` does."""
-
-    odds_e4: int
-
-
-class BetDeclined(BetReference, frozen=True, gc=False, array_like=True, tag=5):
-    """A pending bet was refused at the second check."""
-
-    code: str
-    reason: str
-
-
-class BetCancelled(BetReference, frozen=True, gc=False, array_like=True, tag=6):
-    """A pending bet was withdrawn by its bettor."""
 
 
 class CancelRejected(BetReference, frozen=True, gc=False, array_like=True, tag=7):
@@ -259,13 +232,15 @@ class OperationRefused(EntryBase, frozen=True, gc=False, array_like=True, tag=50
     reason: str
 
 
-_Bet = BetAccepted | BetPending | BetRejected | BetConfirmed | BetDeclined | BetCancelled
+_Taken = BetAccepted | BetPartlyAccepted
+_Bet = _Taken | BetPending | BetRejected | BetConfirmed | BetDeclined | BetCancelled
 _Reply = CancelRejected | BetRepeated | BetConflict | RequestRefused | RecordDeadLettered
 _Event = EventWasOpened | EventIsStarting | EventRetired | OperationRefused
 _Market = MarketWasOpened | MarketChanged | OddsSet | SelectionWasRemoved
 _Settled = MarketResulted | BetSettled | MarketSettled | BetUnsettled | MarketUnsettled
 _Book = _Bet | _Reply | _Event | _Market | _Settled | AnySettlingEntry
-Entry = _Book | oe.AnyOrderEntry | be.AnyBettorEntry | co.AnyCashOutEntry
+_Other = co.AnyCashOutEntry | AnyRiskEntry
+Entry = _Book | oe.AnyOrderEntry | be.AnyBettorEntry | _Other
 
 
 class JournalRecord(Struct, frozen=True, gc=False, array_like=True):

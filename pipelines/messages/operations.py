@@ -17,6 +17,7 @@ from pipelines.limits import (
     STAKE_MAX_MINOR,
 )
 from pipelines.messages.requests import Id
+from pipelines.messages.risk_operations import RiskOperation
 from pipelines.messages.rules import FixedRules, LmsrRules, PoolRules
 
 __all__ = [
@@ -269,4 +270,5 @@ Operation = (
     | BetsVoided
     | Discounts
     | SelectionResulted
+    | RiskOperation
 )

@@ -48,7 +48,8 @@ class BetRequest(Struct, frozen=True, gc=False, tag_field="type", tag="bet"):
     `stake_minor` in minor units of the market's currency; `odds_e4` in ten-thousandths, 0 for a
     pool, whose bets carry no price; `market_version` as in the odds image that the bettor saw.
     On an exchange it is an order: `stake_minor` is the backer's stake at a limit of `odds_e4`, or
-    what is at risk where a lay is to be matched at the starting price.
+    what is at risk where a lay is to be matched at the starting price. `accept_partial`: of a
+    stake above the house's limits the part within them is taken.
     """
 
     bet_id: Id
@@ -67,6 +68,7 @@ class BetRequest(Struct, frozen=True, gc=False, tag_field="type", tag="bet"):
     persistence: Persistence = "LAPSE"
     time_in_force: TimeInForce = ""
     min_fill_minor: Annotated[int, Meta(ge=0, le=STAKE_MAX_MINOR)] = 0
+    accept_partial: bool = False
 
 
 class CancelRequest(Struct, frozen=True, gc=False, tag_field="type", tag="cancel"):

@@ -3,7 +3,8 @@
 | entry          | message name    | data beside the common fields                    |
 |----------------|-----------------|--------------------------------------------------|
 | BetAccepted    | accepted        | selection_id, stake_minor, odds_e4               |
-| BetPending     | pending         | selection_id, stake_minor, odds_e4, due_ms       |
+| BetPartlyAccepted | accepted     | the same, asked_stake_minor                      |
+| BetPending     | pending         | selection_id, stake_minor, odds_e4, due_ms; referred |
 | BetRejected    | rejected        | selection_id, stake_minor, odds_e4, code, reason |
 | BetConfirmed   | accepted        | odds_e4                                          |
 | BetDeclined    | rejected        | code, reason                                     |
@@ -69,6 +70,9 @@ NO_RECEIPT: Final = frozenset(
         e.RefundEnded,
         e.SelectionWasResulted,
         e.SelectionResultEnded,
+        e.RiskWasSet,
+        e.LeverWasSet,
+        e.ReferralAccepted,
         e.OperationWaits,
         e.OperationTaken,
         *NO_ORDER_RECEIPT,
@@ -93,19 +97,27 @@ def _accepted(entry: e.BetAccepted) -> tuple[str, _Fields]:
     return "accepted", _bet(entry, entry.odds_e4)
 
 
+def _partly_accepted(entry: e.BetPartlyAccepted) -> tuple[str, _Fields]:
+    return "accepted", _bet(entry, entry.odds_e4) | {"asked_stake_minor": entry.asked_stake_minor}
+
+
 def _pending(entry: e.BetPending) -> tuple[str, _Fields]:
-    return "pending", _bet(entry, entry.asked_odds_e4) | {"due_ms": entry.due_ms}
+    told = _bet(entry, entry.asked_odds_e4) | {"due_ms": entry.due_ms}
+    return "pending", told | ({"referred": True} if entry.referred else {})
 
 
 def _rejected(entry: e.BetRejected) -> tuple[str, _Fields]:
-    offer = {}
-    if entry.offer_stake_minor:
-        offer = {
-            "offer_odds_e4": entry.offer_odds_e4,
-            "offer_stake_minor": entry.offer_stake_minor,
-        }
     told = _bet(entry, entry.asked_odds_e4) | _refusal(entry.code, entry.reason)
-    return "rejected", told | offer
+    return "rejected", told | _offer(entry)
+
+
+def _offer(entry: e.BetRejected | e.BetDeclined) -> _Fields:
+    if not entry.offer_stake_minor:
+        return {}
+    return {
+        "offer_odds_e4": entry.offer_odds_e4,
+        "offer_stake_minor": entry.offer_stake_minor,
+    }
 
 
 def _confirmed(entry: e.BetConfirmed) -> tuple[str, _Fields]:
@@ -113,7 +125,7 @@ def _confirmed(entry: e.BetConfirmed) -> tuple[str, _Fields]:
 
 
 def _declined(entry: e.BetDeclined) -> tuple[str, _Fields]:
-    return "rejected", _refusal(entry.code, entry.reason)
+    return "rejected", _refusal(entry.code, entry.reason) | _offer(entry)
 
 
 def _cancelled(_entry: e.BetCancelled) -> tuple[str, _Fields]:
@@ -182,6 +194,7 @@ RECEIPTS: Final[Mapping[type[e.EntryBase], Callable[[Any], tuple[str, _Fields]]]
     MappingProxyType(
         {
             e.BetAccepted: _accepted,
+            e.BetPartlyAccepted: _partly_accepted,
             e.BetPending: _pending,
             e.BetRejected: _rejected,
             e.BetConfirmed: _confirmed,

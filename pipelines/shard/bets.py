@@ -8,19 +8,17 @@ from pipelines.codes import SENTENCES, Code
 from pipelines.limits import BETS_PER_MARKET_MAX, MARKET_STAKES_MAX_MINOR
 from pipelines.messages import entries as e
 from pipelines.messages.requests import BetRequest
-from pipelines.shard.offers import offer_of
+from pipelines.shard.bet_answers import answer_again, answer_without_event, pending
+from pipelines.shard.bets_at_risk import decide_at_risk, refused, why_no_order, why_not
 from pipelines.shard.order import Order
 from pipelines.shard.order_quick import surely_good
 from pipelines.shard.orders import decide_due_order, decide_order
-from pipelines.shard.state import STATUS_NAMES, Bet, EventState, MarketState, ShardState, Timer
+from pipelines.shard.state import EventState, MarketState, ShardState, Timer
 
 __all__ = [
-    "answer_again",
-    "answer_without_event",
     "decide_bet",
     "decide_due_bet",
     "recheck",
-    "rejected",
 ]
 
 REFUSING_STATUS = {
@@ -53,9 +51,7 @@ def decide_bet(
     market_id, selection_id, stake_minor = bet.market_id, bet.selection_id, bet.stake_minor
     market = event.markets.get(market_id)
     if market is not None and market.exchange is not None:
-        good = surely_good(market, bet, key)
-        code = None if good else _refusal(event, market, client_id, bet)
-        return decide_order(event, market, client_id, bet, at_ms, code)
+        return _order(event, market, key, client_id, bet, at_ms)
     # Stage 4, validate. Nearly every bet passes this one test; `_refusal` says what is wrong with
     # the others, and lets through the few that are good all the same.
     if (
@@ -73,15 +69,16 @@ def decide_bet(
     ):
         code = _refusal(event, market, client_id, bet)
         if code is not None:
-            return rejected(event, market, client_id, bet, code)
+            return refused(event, market, client_id, bet, code, at_ms)
         assert market is not None
     # Stages 5 to 7, risk, book, price: may it be taken now, and at which odds?
     odds = market.book.price(bet)
     if isinstance(odds, Code):
-        return rejected(event, market, client_id, bet, odds)
+        return refused(event, market, client_id, bet, odds, at_ms)
+    if event.risk is not None:
+        return decide_at_risk(event, market, client_id, bet, odds, at_ms)
     if market.bet_delay_ms and market.in_play:
-        due_ms = at_ms + market.bet_delay_ms
-        return _pending(event, market, client_id, bet, due_ms)
+        return pending(event, market, client_id, bet, at_ms + market.bet_delay_ms)
     # The hot path: written out, positionally, because calls and keywords are what costs here.
     return e.BetAccepted(
         key,
@@ -98,6 +95,21 @@ def decide_bet(
         bet.market_version,
         odds,
     )
+
+
+def _order(
+    event: EventState,
+    market: MarketState,
+    key: str,
+    client_id: str,
+    bet: BetRequest,
+    at_ms: int,
+) -> e.Entry | list[e.Entry]:
+    good = surely_good(market, bet, key)
+    code = None if good else _refusal(event, market, client_id, bet)
+    if code is None and event.risk is not None:
+        code = why_no_order(event.risk, client_id, bet)
+    return decide_order(event, market, client_id, bet, at_ms, code)
 
 
 def _refusal(
@@ -144,120 +156,6 @@ def recheck(market: MarketState, selection_id: int, version: int) -> Code | None
     return None
 
 
-def _pending(
-    event: EventState, market: MarketState, client_id: str, bet: BetRequest, due_ms: int
-) -> e.BetPending:
-    return e.BetPending(
-        event.event_id,
-        event.seq + 1,
-        bet.market_id,
-        market.seq + 1,
-        client_id,
-        bet.bet_id,
-        bet.selection_id,
-        bet.stake_minor,
-        bet.odds_e4,
-        bet.price_policy,
-        bet.tolerance_e4,
-        bet.market_version,
-        due_ms,
-    )
-
-
-def rejected(
-    event: EventState, market: MarketState | None, client_id: str, bet: BetRequest, code: Code
-) -> e.BetRejected:
-    """Return the refusal of a bet on a known event."""
-    return e.BetRejected(
-        event.event_id,
-        event.seq + 1,
-        bet.market_id,
-        market.seq + 1 if market is not None else 0,
-        client_id,
-        bet.bet_id,
-        bet.selection_id,
-        bet.stake_minor,
-        bet.odds_e4,
-        bet.price_policy,
-        bet.tolerance_e4,
-        bet.market_version,
-        code.value,
-        SENTENCES[code],
-        *offer_of(market, bet, code),
-    )
-
-
-def answer_without_event(
-    shard: ShardState, key: str, client_id: str, bet: BetRequest
-) -> e.BetRejected | e.BetRepeated | e.BetConflict:
-    """Refuse a bet on an event that is not here; the same bet gets the same refusal again."""
-    known = shard.orphans.get((key, client_id, bet.bet_id))
-    if known is not None:
-        return answer_again(None, known, bet, key)
-    code = Code.EVENT_RETIRED if key in shard.retired else Code.INVALID_EVENT_ID
-    if bet.client_id and bet.client_id != client_id:
-        code = Code.PERMISSION_DENIED
-    elif bet.event_id != key:
-        code = Code.EVENT_KEY_MISMATCH
-    return e.BetRejected(
-        key,
-        0,
-        bet.market_id,
-        0,
-        client_id,
-        bet.bet_id,
-        bet.selection_id,
-        bet.stake_minor,
-        bet.odds_e4,
-        bet.price_policy,
-        bet.tolerance_e4,
-        bet.market_version,
-        code.value,
-        SENTENCES[code],
-    )
-
-
-def answer_again(
-    event: EventState | None, known: Bet, bet: BetRequest, key: str = ""
-) -> e.BetRepeated | e.BetConflict:
-    """Answer a known bet id: the same body as before, another body as a conflict."""
-    if event is not None:
-        market = event.markets.get(known.market_id)
-        head = (
-            event.event_id,
-            event.seq + 1,
-            known.market_id,
-            market.seq + 1 if market is not None else 0,
-            known.client_id,
-            known.bet_id,
-        )
-    else:
-        head = (key, 0, known.market_id, 0, known.client_id, known.bet_id)
-    same = (
-        known.market_id == bet.market_id
-        and known.selection_id == bet.selection_id
-        and known.stake_minor == bet.stake_minor
-        and known.asked_odds_e4 == bet.odds_e4
-        and known.price_policy == bet.price_policy
-        and known.tolerance_e4 == bet.tolerance_e4
-        and known.market_version == bet.market_version
-    )
-    if not same or (isinstance(known, Order) and not _same_terms(known, bet)):
-        return e.BetConflict(*head)
-    return e.BetRepeated(*head, STATUS_NAMES[known.status], known.odds_e4, known.code)
-
-
-def _same_terms(known: Order, bet: BetRequest) -> bool:
-    return (
-        known.lay == (bet.side == "LAY")
-        and known.order_type == bet.order_type
-        and known.asked_persistence == bet.persistence
-        and known.time_in_force == bet.time_in_force
-        and known.min_fill_minor == bet.min_fill_minor
-        and not known.replaces
-    )
-
-
 def decide_due_bet(shard: ShardState, event: EventState, timer: Timer) -> e.Entry | list[e.Entry]:
     """Stage 7 again for a pending bet whose delay is over: is it still good?"""
     bet = event.bets[(timer[4], timer[5])]
@@ -271,6 +169,8 @@ def decide_due_bet(shard: ShardState, event: EventState, timer: Timer) -> e.Entr
         bet.bet_id,
     )
     outcome = recheck(market, bet.selection_id, bet.market_version)
+    if (bet.client_id, bet.bet_id) in market.referred:
+        outcome = Code.EXPIRED_DOWNSTREAM  # no trader has answered
     if isinstance(bet, Order):
         return decide_due_order(event, market, bet, outcome)
     if outcome is None and _is_full(market, bet.stake_minor):
@@ -288,7 +188,12 @@ def decide_due_bet(shard: ShardState, event: EventState, timer: Timer) -> e.Entr
             bet.market_version,
         )
         odds = market.book.price(asked)
-        if not isinstance(odds, Code):
+        code = odds if isinstance(odds, Code) else None
+        if code is None and event.risk is not None:
+            assert not isinstance(odds, Code)
+            code = why_not(event, market, bet.client_id, asked, odds)
+        if code is None:
+            assert not isinstance(odds, Code)
             return e.BetConfirmed(*head, odds)
-        outcome = odds
+        outcome = code
     return e.BetDeclined(*head, outcome.value, SENTENCES[outcome])

@@ -10,6 +10,7 @@ from pipelines.messages import cash_out_entries as co
 from pipelines.messages import entries as e
 from pipelines.shard.clock import timers_of
 from pipelines.shard.order import Order
+from pipelines.shard.risk_changes import count_bet, note_prices
 from pipelines.shard.settling_changes import arm
 from pipelines.shard.state import (
     ACCEPTED,
@@ -100,6 +101,7 @@ def odds_set(
     shard: ShardState, event: EventState, market: MarketState, entry: e.OddsSet, at_ms: int
 ) -> None:
     """A fixed book has new odds."""
+    note_prices(event, market, entry, at_ms)
     market.book.set_prices(entry.prices)
 
 
@@ -140,6 +142,7 @@ def bet_settled(
     """A bet came out: its payout leaves the escrow."""
     bet = event.bets[(entry.client_id, entry.bet_id)]
     bet.status = RESULTS[entry.result]
+    count_bet(event, bet, -1)
     bet.payout_minor = entry.payout_minor
     bet.settlement = entry.settlement
     market.escrow_minor -= entry.payout_minor
@@ -182,6 +185,7 @@ def bet_unsettled(
     """A payout is taken back."""
     bet = event.bets[(entry.client_id, entry.bet_id)]
     bet.status, bet.payout_minor = ACCEPTED, 0
+    count_bet(event, bet, 1)
     market.escrow_minor += entry.payout_minor
     settling = market.settling
     if settling is not None and settling.kind == "reopen_part":
@@ -219,6 +223,7 @@ def cashed_out(
     """A bet is closed by its bettor: paid, and what is left of its stake is the house's."""
     bet = event.bets[(entry.client_id, entry.bet_id)]
     bet.status = CASHED_OUT
+    count_bet(event, bet, -1)
     bet.payout_minor = entry.amount_minor
     rest = bet.stake_minor - entry.amount_minor
     market.escrow_minor -= bet.stake_minor

@@ -43,7 +43,7 @@ from pipelines.topics import BETS, TRANSFERS
 
 __all__ = ["Drained", "Engine"]
 
-_BETS_TAKEN = frozenset({e.BetAccepted, e.BetConfirmed})
+_BETS_TAKEN = frozenset({e.BetAccepted, e.BetPartlyAccepted, e.BetConfirmed})
 #: Entries that set a timer by wall time, whatever their event's clock.
 _BY_WALL = frozenset({e.MarketResulted, e.MarketSettled})
 _ENDS = frozenset({e.MarketSettled, e.MarketUnsettled})
@@ -184,7 +184,7 @@ class Engine:
         event = self._pass_time(record, key, operation.at_ms)
         feed = event is not None and event.feed_clock
         at_ms = time_of(state, event, operation.at_ms, record.timestamp_ms)
-        for entry in decide_operation(state, key, operation):
+        for entry in decide_operation(state, key, operation, at_ms):
             if isinstance(entry, e.EventWasOpened) and entry.clock == "feed":
                 self._emit(entry, operation.at_ms)
             elif feed and type(entry) in _BY_WALL:

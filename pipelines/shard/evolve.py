@@ -20,6 +20,7 @@ from pipelines.shard.bettor_changes import APPLY_TO_BETTORS, count_in_bettor
 from pipelines.shard.clock import timers_of
 from pipelines.shard.order import Order
 from pipelines.shard.order_changes import APPLY_TO_ORDERS
+from pipelines.shard.risk_changes import APPLY_TO_RISK, count_bet
 from pipelines.shard.state import (
     ACCEPTED,
     CANCELLED,
@@ -123,6 +124,19 @@ def _accepted(
     market.bets.append(bet)
     market.escrow_minor += stake_minor
     market.book.take(selection_id, stake_minor, odds_e4)
+    if event.risk is not None:
+        count_bet(event, bet, 1)
+
+
+def _partly_accepted(
+    shard: ShardState,
+    event: EventState,
+    market: MarketState,
+    entry: e.BetPartlyAccepted,
+    at_ms: int,
+) -> None:
+    _accepted(shard, event, market, entry, at_ms)
+    event.parts[(entry.client_id, entry.bet_id)] = entry.asked_stake_minor
 
 
 def _take(market: MarketState, bet: Bet) -> None:
@@ -139,6 +153,8 @@ def _pending(
     key = (bet.client_id, bet.bet_id)
     event.bets[key] = bet
     market.pending[key] = entry.due_ms
+    if entry.referred:
+        market.referred[key] = None
     if entry.hold_ms:  # the delay counts once the account has answered
         market.holds[key] = entry.hold_ms
         shard.timers.add((entry.hold_ms, shard.shard_seq, "hold", event.event_id, *key))
@@ -170,6 +186,7 @@ def _released(shard: ShardState, event: EventState, market: MarketState, entry: 
     """Take a pending bet out of its wait."""
     key = (entry.client_id, entry.bet_id)
     del market.pending[key]
+    market.referred.pop(key, None)
     timers_of(shard, event, "bet").remove("bet", event.event_id, *key)
     if market.holds.pop(key, 0):
         shard.timers.remove("hold", event.event_id, *key)
@@ -182,6 +199,7 @@ def _confirmed(
     bet = _released(shard, event, market, entry)
     bet.status, bet.odds_e4, bet.at_ms = ACCEPTED, entry.odds_e4, at_ms
     _take(market, bet)
+    count_bet(event, bet, 1)
 
 
 def _declined(
@@ -208,6 +226,7 @@ def _nothing(shard: ShardState, event: object, market: object, entry: object, at
 
 _APPLY: Final[dict[type, Callable[..., None]]] = {
     e.BetAccepted: _accepted,
+    e.BetPartlyAccepted: _partly_accepted,
     e.BetPending: _pending,
     e.BetRejected: _rejected,
     e.BetConfirmed: _confirmed,
@@ -244,4 +263,5 @@ _APPLY: Final[dict[type, Callable[..., None]]] = {
     e.OperationTaken: settling_changes.operation_taken,
     **APPLY_TO_ORDERS,
     **APPLY_TO_BETTORS,
+    **APPLY_TO_RISK,
 }

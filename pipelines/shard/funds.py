@@ -46,6 +46,7 @@ def with_funds(
         answer.market_version,
         due_ms,
         hold_ms=wall_ms + TRANSFER_DEADLINE_MS,
+        referred=isinstance(answer, e.BetPending) and answer.referred,
     )
     body = t.FundsAsked(answer.event_id, answer.bet_id, answer.stake_minor)
     return [pending, t.Send(bettor_key(answer.client_id), body)]

@@ -54,6 +54,8 @@ def _event_parts(event: EventState) -> Iterator[bytes]:
             event.now_ms,
             list(event.timers),
             list(event.refusals.values()),
+            event.risk.hashed() if event.risk is not None else None,
+            list(event.parts.items()),
         )
     )
     for market in event.markets.values():
@@ -81,6 +83,7 @@ def _event_parts(event: EventState) -> Iterator[bytes]:
                 list(market.discounts.items()),
                 list(market.commissions.items()),
                 list(market.holds.items()),
+                list(market.referred),
                 list(market.legs.items()),
                 market.factors,
                 market.finish,

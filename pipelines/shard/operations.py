@@ -18,9 +18,11 @@ from pipelines.limits import (
 from pipelines.messages import entries as e
 from pipelines.messages import operations as o
 from pipelines.messages import order_entries as oe
+from pipelines.messages.risk_operations import RiskOperation
 from pipelines.shard.numbering import Numbers
 from pipelines.shard.opening import ENGINES, open_market
 from pipelines.shard.order_life import before_change, withdraw
+from pipelines.shard.risk_desk import decide_risk
 from pipelines.shard.settle import (
     decide_chunk,
     decide_part,
@@ -42,7 +44,9 @@ TRANSITIONS: dict[str, frozenset[str]] = {
 }
 
 
-def decide_operation(shard: ShardState, key: str, operation: o.Operation) -> Iterator[e.Entry]:
+def decide_operation(
+    shard: ShardState, key: str, operation: o.Operation, at_ms: int
+) -> Iterator[e.Entry]:
     """Yield the entries of one operation; at least one, a refusal where it cannot be done."""
     kind = type(operation).__struct_config__.tag
     name = str(kind)
@@ -62,6 +66,9 @@ def decide_operation(shard: ShardState, key: str, operation: o.Operation) -> Ite
         return
     if isinstance(operation, o.MarketOpened):
         yield open_market(event, operation)
+        return
+    if isinstance(operation, RiskOperation):
+        yield from decide_risk(shard, event, operation, at_ms)
         return
     market = event.markets.get(operation.market_id)
     if market is None:

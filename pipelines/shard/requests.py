@@ -18,7 +18,8 @@ from pipelines.messages.requests import (
     UpdateRequest,
 )
 from pipelines.messages.transfers import Send
-from pipelines.shard.bets import answer_again, answer_without_event, decide_bet, rejected
+from pipelines.shard.bet_answers import answer_again, answer_without_event, rejected
+from pipelines.shard.bets import decide_bet
 from pipelines.shard.cash_out import decide_cash_out
 from pipelines.shard.coupons import decide_coupon
 from pipelines.shard.decode import Incoming, Unreadable
@@ -27,7 +28,7 @@ from pipelines.shard.order import Order
 from pipelines.shard.order_requests import cancel_order, decide_change
 from pipelines.shard.state import PENDING, ShardState
 
-__all__ = ["decide_request"]
+__all__ = ["decide_request", "salvaged"]
 
 
 def decide_request(
@@ -84,13 +85,21 @@ def _unreadable(
     shard: ShardState, key: str, client_id: str, message_id: str, found: Unreadable
 ) -> e.Entry | tuple[Code, str]:
     """Answer a bettor whose request breaks the schema; by bet id where it can be read."""
+    request = salvaged(found)
+    if request is None:
+        return found.code, found.reason
+    return _bet_with_fault(shard, key, client_id, request, found)
+
+
+def salvaged(found: Unreadable) -> BetRequest | None:
+    """Return what could be read of a bet that breaks the schema, None where it is none."""
     fields = found.fields
     bet_id = fields.get("bet_id")
     is_bet = fields.get("type", "bet") == "bet" and fields.get("v", 1) == 1
     if not is_bet or not isinstance(bet_id, str) or not 1 <= len(bet_id) <= ID_LENGTH_MAX:
-        return found.code, found.reason
+        return None
     policy = fields.get("price_policy")
-    request = BetRequest(
+    return BetRequest(
         bet_id=bet_id,
         event_id=_text(fields, "event_id"),
         market_id=_text(fields, "market_id"),
@@ -101,7 +110,6 @@ def _unreadable(
         tolerance_e4=_integer(fields, "tolerance_e4"),
         market_version=_integer(fields, "market_version"),
     )
-    return _bet_with_fault(shard, key, client_id, request, found)
 
 
 def _bet_with_fault(

@@ -10,6 +10,7 @@ from pipelines.messages.operations import Market as MarketDefinition
 from pipelines.messages.operations import SettlingOperation
 from pipelines.messages.requests import PricePolicy
 from pipelines.shard.bettor import BettorState
+from pipelines.shard.risk_state import EventRisk
 from pipelines.shard.timers import Timer, Timers
 
 __all__ = [
@@ -147,6 +148,7 @@ class MarketState(Struct):
     discounts: dict[str, int] = {}  # by client id, in ten-thousandths of the commission
     commissions: dict[str, int] = {}  # of the present settlement, by client id
     holds: dict[BetKey, int] = {}  # pending bets whose account has not answered, and until when
+    referred: dict[BetKey, None] = {}  # pending bets on which a trader decides
     legs: dict[LegKey, Leg] = {}
     factors: tuple[tuple[int, int, int, int], ...] = ()  # of the result, as is `finish`
     finish: tuple[tuple[int, ...], ...] = ()
@@ -169,6 +171,8 @@ class EventState(Struct):
     markets: dict[str, MarketState] = {}
     bets: dict[BetKey, Bet] = {}
     refusals: dict[BetKey, Bet] = {}
+    risk: EventRisk | None = None  # where the risk desk has set something
+    parts: dict[BetKey, int] = {}  # stakes asked for, of bets that were taken in part
     timers: Timers = field(default_factory=Timers)
 
 

@@ -1,4 +1,4 @@
-"""docs/guarantees.md names tests that are there, docs/operations.md alerts and commands that are."""
+"""docs/guarantees.md names tests that exist, docs/operations.md alerts and commands."""
 
 import re
 from pathlib import Path

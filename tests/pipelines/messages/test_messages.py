@@ -17,6 +17,7 @@ from pipelines.messages.images import OddsImage
 from pipelines.messages.notices import Notice
 from pipelines.messages.operations import Market, Operation, ResultRolledBack, Selection
 from pipelines.messages.requests import BetRequest, Request
+from pipelines.messages.risk_operations import RiskSet, TrustClass
 from pipelines.messages.transfers import FundsAsked
 from pipelines.shard.fold import fold
 
@@ -51,6 +52,10 @@ TAGS = {
     e.RollbackBegan: 46,
     e.RefundBegan: 47,
     e.RefundEnded: 48,
+    e.RiskWasSet: 80,
+    e.LeverWasSet: 81,
+    e.ReferralAccepted: 82,
+    e.BetPartlyAccepted: 83,
     e.SelectionWasResulted: 55,
     e.SelectionResultEnded: 56,
     e.OperationWaits: 49,
@@ -134,6 +139,9 @@ def example(kind: type[e.EntryBase]) -> e.EntryBase:
         "sizes": (2, 3),
         "each_way": True,
         "accounts": True,
+        "referred": True,
+        "risk": RiskSet("race", 5, classes=(TrustClass("sharp"),)),
+        "action": "refer",
         "win": (3, 2),
         "place": (1, 1),
     } | ({"odds_e4": (30_000, 20_000)} if kind is be.CouponAccepted else {})

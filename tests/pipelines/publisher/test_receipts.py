@@ -24,6 +24,17 @@ NAMES = {
 
 RECEIPT_ENTRIES: list[tuple[Any, str, dict[str, object]]] = [
     (e.BetAccepted(*HEAD, *BET, 31_000), "accepted", {"odds_e4": 31_000, "stake_minor": 500}),
+    (
+        e.BetPartlyAccepted(*HEAD, *BET, 31_000, 900),
+        "accepted",
+        {"odds_e4": 31_000, "stake_minor": 500, "asked_stake_minor": 900},
+    ),
+    (e.BetPending(*HEAD, *BET, 99, 0, True), "pending", {"referred": True, "due_ms": 99}),
+    (
+        e.BetDeclined(*HEAD, "anna", "b-1", "NOT_ACCEPTED", "", 28_000, 300),
+        "rejected",
+        {"code": "NOT_ACCEPTED", "offer_odds_e4": 28_000, "offer_stake_minor": 300},
+    ),
     (e.BetPending(*HEAD, *BET, 99), "pending", {"odds_e4": 30_000, "due_ms": 99}),
     (
         e.BetRejected(*HEAD, *BET, "ODDS_CHANGED", ""),

@@ -7,8 +7,10 @@ import msgspec
 import pytest
 
 from pipelines.messages.operations import ResultRolledBack
+from pipelines.messages.risk_operations import RiskSet
 from pipelines.shard.fold import fold
 from pipelines.shard.hash import state_hash
+from pipelines.shard.risk_state import EventRisk
 from pipelines.shard.state import Bet, EventState, MarketState, Settling, ShardState
 from pipelines.shard.timers import Timers
 from tests.pipelines.shard.desk import EVENT, MARKET, START_MS, Desk, fixed_market, pool_market
@@ -62,6 +64,10 @@ def fields(of: type[msgspec.Struct]) -> list[str]:
 
 
 def changed(state: ShardState, target: Any, name: str) -> bool:
+    if name == "risk":
+        before = state_hash(state)
+        target.risk = EventRisk(RiskSet(EVENT))
+        return state_hash(state) != before
     before = state_hash(state)
     setattr(target, name, other(getattr(target, name)))
     return state_hash(state) != before
