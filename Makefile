@@ -81,9 +81,26 @@ bench-restore: setup ## Measure restores, and how long a killed shard is away
 cluster: setup ## Kill, move and drain over several Ray nodes; the audit must hold after each
 	CLUSTER=all $(BIN)/python -m pytest tests/cluster -q -s $(ARGS)
 
+# The load in bets/s, and how many kills come in a row: make chaos CHAOS_RATE=2000 KILLS=20
+CHAOS_RATE ?= 500
+KILLS ?= 100
+
 .PHONY: chaos
 chaos: setup ## Kill and freeze every part of a running system; the audit must hold after each
-	CHAOS=all $(BIN)/python -m pytest tests/chaos -q -s $(ARGS)
+	CHAOS=all CHAOS_RATE=$(CHAOS_RATE) KILLS=$(KILLS) $(BIN)/python -m pytest tests/chaos -q -s $(ARGS)
+
+# How long, and how much: make soak SOAK_MINUTES=5; make soak OVERLOAD=3 OVERLOAD_MINUTES=2
+SOAK_MINUTES ?= 30
+SOAK_RATE ?= 300
+OVERLOAD ?= 0
+OVERLOAD_MINUTES ?= 2
+SOAK_SVG ?=
+
+.PHONY: soak
+soak: setup ## Run the whole system for long; memory, descriptors and threads must not grow
+	SOAK_MINUTES=$(SOAK_MINUTES) SOAK_RATE=$(SOAK_RATE) SOAK_SVG=$(SOAK_SVG) \
+	  OVERLOAD=$(OVERLOAD) OVERLOAD_MINUTES=$(OVERLOAD_MINUTES) \
+	  $(BIN)/python -m pytest tests/soak -q -s $(ARGS)
 
 .PHONY: setup
 setup: $(STAMP) pages ## Create .venv and install what the lock file names

@@ -5,6 +5,7 @@ merges the families. An actor that does not answer is left out and `overround_ac
 """
 
 import logging
+import os
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -110,7 +111,7 @@ class Metrics:
         return {
             "actor": self._name,
             "version": self._version,
-            "pid": 0,
+            "pid": os.getpid(),
             "state": self._state,
             "error": self._error,
             "idle_s": 0.0,

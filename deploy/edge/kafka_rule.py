@@ -1,7 +1,9 @@
 """The edge's Kafka rule: messages of `inbound:bets:<event>` go to the topic `bets`, keyed by event.
 
 The value is the envelope of Ably's Kafka rule in single mode (one message each). A message is
-done when Kafka has it on disk; order within a channel is kept by an idempotent producer.
+done when Kafka has it on disk; order within a channel is kept by an idempotent producer. While
+Kafka is away a message is refused at once as busy and never handed over, so the refusal is certain;
+one that was on its way when Kafka went may or may not have arrived, and its code says so.
 """
 
 import asyncio
@@ -29,6 +31,8 @@ SITE: Final = "overround"
 DELIVERY_TIMEOUT_MS: Final = 10_000
 QUEUE_MESSAGES_MAX: Final = 20_000
 POLL_S: Final = 0.1
+PROBE_TIMEOUT_S: Final = 1.0
+PROBE_INTERVAL_S: Final = 0.25
 FLUSH_S: Final = 5.0
 
 Done = Callable[[EdgeError | None], None]
@@ -43,6 +47,8 @@ class KafkaRule:
         self._woken = False
         self._lock = threading.Lock()
         self._closing = threading.Event()
+        self._in_doubt = threading.Event()  # no broker is connected: is Kafka away?
+        self._is_away = False
         self._producer = Producer(
             {
                 "bootstrap.servers": bootstrap_servers,
@@ -53,6 +59,7 @@ class KafkaRule:
                 "delivery.timeout.ms": DELIVERY_TIMEOUT_MS,
                 "queue.buffering.max.messages": QUEUE_MESSAGES_MAX,
                 "logger": logger,
+                "error_cb": self._heard,
             }
         )
         self._thread = threading.Thread(target=self._poll, name="kafka-rule", daemon=True)
@@ -65,7 +72,9 @@ class KafkaRule:
     def forward(
         self, app_id: str, channel: str, messages: Sequence[Message], now_ms: int, done: Done
     ) -> None:
-        """Hand messages to Kafka. Raises EdgeError where its queue is full."""
+        """Hand messages to Kafka. Raises EdgeError where its queue is full, or Kafka is away."""
+        if self._is_away:
+            raise refused(SYSTEM_BUSY, "Kafka is away: nothing was taken; send again")
         key = channel.removeprefix(INBOUND_BETS).encode()
         counted = _Countdown(len(messages), done)
         for index, message in enumerate(messages):
@@ -114,9 +123,31 @@ class KafkaRule:
                 done, refusal = self._finished.popleft()
             done(refusal)
 
+    def _heard(self, error: KafkaError) -> None:
+        """Called in the poll thread, also for a connection that was idle for too long."""
+        if error.code() == KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001 - its public name
+            self._in_doubt.set()
+
     def _poll(self) -> None:
         while not self._closing.is_set():
             self._producer.poll(POLL_S)
+            if self._in_doubt.is_set():
+                self._probe()
+
+    def _probe(self) -> None:
+        """Ask Kafka whether it is there; one that does not answer in a second is away."""
+        try:
+            self._producer.list_topics(BETS, timeout=PROBE_TIMEOUT_S)
+        except KafkaException as error:
+            if not self._is_away:
+                logger.warning("Kafka is away, bets are refused error=%s", error.args[0].name())
+            self._is_away = True
+            self._closing.wait(PROBE_INTERVAL_S)
+            return
+        if self._is_away:
+            logger.warning("Kafka is back, bets are taken again")
+        self._is_away = False
+        self._in_doubt.clear()
 
     def close(self) -> None:
         """Send what waits, for a bounded time, and end the thread."""

@@ -2,9 +2,8 @@
 
     python -m tests.bench.restore [--lengths N,N] [--open-bets N] [--svg FILE]
 
-Restore: a journal of one partition on a real broker, from the fence to the first poll, in a process
-of its own. Gap: the actors on a local Ray, so many open bets, 500 bets/s; the longest time without
-a committed journal record around a kill -9 of the owner.
+Restore: one partition on a real broker, from the fence to the first poll, in a fresh process. Gap:
+the actors on a local Ray; the longest time without a committed record around a kill of the owner.
 """
 
 import argparse
@@ -42,6 +41,7 @@ from pipelines.standby import Standby
 from pipelines.topics import EVENTS, JOURNAL
 from tests.bench.core import bets, operations
 from tests.bench.pipeline import fresh
+from tests.bench.restore_plot import Restored, draw
 from tests.cluster.load import Gap, Load, wait_until
 
 EVENTS_OPEN = 200
@@ -172,14 +172,16 @@ def owner() -> dict[str, Any]:
 
 def settled_down(standbys: int) -> bool:
     """Whether there is an owner, and a follower that has caught up, where there is to be one."""
-    followers = [h for h in copies() if h["status"].get("state") == "following"]
-    caught_up = [h for h in followers if (h["status"]["behind"] or 10**9) < 2_000]
+    followers = [h["status"] for h in copies() if h["status"].get("state") == "following"]
+    caught_up = [s for s in followers if (s["behind"] or 10**9) < 2_000]
     return bool(owner()) and len(caught_up) == standbys
 
 
-def gaps(bootstrap: str, standbys: int, open_bets: int, kills: int) -> list[float]:
-    """Return the gap around each kill of the owner (seconds)."""
+def gaps(bootstrap: str, standbys: int, open_bets: int, kills: int, saved: bool) -> list[float]:
+    """Return the gap around each kill of the owner (seconds); `saved`: it has a snapshot."""
     write_journal(bootstrap, open_bets)
+    if saved:
+        save(bootstrap)
     settings = Settings(
         kafka_bootstrap_servers=bootstrap,
         partitions=1,
@@ -210,26 +212,6 @@ def gaps(bootstrap: str, standbys: int, open_bets: int, kills: int) -> list[floa
         launch.down()
 
 
-def svg(rows: list[tuple[int, float]], file: Path) -> None:
-    """Draw restore seconds over open bets."""
-    width, height, left, low = 480, 240, 50, 200
-    most, longest = max(n for n, _ in rows), max(s for _, s in rows)
-    points = [(left + (width - 70) * n / most, low - 170 * s / longest) for n, s in rows]
-    line = " ".join(f"{x:.0f},{y:.0f}" for x, y in points)
-    marks = "".join(
-        f'<circle cx="{x:.0f}" cy="{y:.0f}" r="3"/>'
-        f'<text x="{x:.0f}" y="{y - 8:.0f}" text-anchor="end">{s:.1f} s</text>'
-        f'<text x="{x:.0f}" y="{low + 16}" text-anchor="middle">{n:,}</text>'
-        for (x, y), (n, s) in zip(points, rows, strict=True)
-    )
-    file.write_text(
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
-        f'font-family="sans-serif" font-size="11"><path d="M{left} 20V{low}H{width - 10}" '
-        f'fill="none" stroke="#888"/><polyline points="{line}" fill="none" stroke="#06c" '
-        f'stroke-width="2"/>{marks}<text x="{left}" y="14">restore, by open bets</text></svg>\n'
-    )
-
-
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -247,13 +229,13 @@ def main() -> None:
     try:
         with Broker(Path(home) / "kafka", free_port(), free_port()) as broker:
             address = broker.bootstrap_servers
-            rows = []
+            rows, history = [], []
             for length in map(int, arguments.lengths.split(",")):
                 write_journal(address, length)
                 seconds, bets_open = restored(address)
-                rows.append((bets_open, seconds))
                 saved_s = save(address)
                 short_s, _ = restored(address)
+                rows.append(Restored(bets_open, seconds, short_s))
                 print(
                     f"  restore, {bets_open:9,} open bets, nothing else: {seconds:6.2f} s, from a "
                     f"snapshot {short_s:6.2f} s (to write it {saved_s:.1f} s)",
@@ -264,13 +246,14 @@ def main() -> None:
                 seconds, bets_open = restored(address)
                 save(address)
                 short_s, _ = restored(address)
+                history.append(Restored(settled, seconds, short_s))
                 print(
                     f"  restore, {bets_open:9,} open bets, {settled:,} settled and forgotten: "
                     f"{seconds:6.2f} s, from a snapshot {short_s:6.2f} s",
                     flush=True,
                 )
             if arguments.svg is not None:
-                svg(rows, arguments.svg)
+                draw(rows, history, arguments.svg)
             ray.init(
                 address="local",
                 num_cpus=2,
@@ -282,12 +265,14 @@ def main() -> None:
                 _temp_dir=home,
                 _node_ip_address="127.0.0.1",
             )
-            for standbys in (1, 0):
-                found = gaps(address, standbys, arguments.open_bets, arguments.kills)
+            for standbys, saved in ((1, False), (0, False), (0, True)):
+                found = gaps(address, standbys, arguments.open_bets, arguments.kills, saved)
                 words = " ".join(f"{s:.2f}" for s in found)
+                way = "a snapshot" if saved else "no snapshot"
                 print(
                     f"  kill -9, {arguments.open_bets:,} open bets, {RATE} bets/s, standbys "
-                    f"{standbys}: median {statistics.median(found):.2f} s without output ({words})",
+                    f"{standbys}, {way}: median {statistics.median(found):.2f} s without output "
+                    f"({words})",
                     flush=True,
                 )
     finally:

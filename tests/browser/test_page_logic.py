@@ -166,6 +166,19 @@ def test_a_bet_goes_from_state_to_state(page: Page, steps: list[Any], status: st
     assert sentence
 
 
+def test_the_refusal_of_a_second_copy_does_not_deny_the_first(page: Page) -> None:
+    script = """
+      let bet = m.newBet({bet_id: "b", stake_minor: 100, odds_e4: 20000}, {}, 0);
+      bet = m.onNack(m.onResend(m.onOverdue(bet)), {code: 42910});
+      const doubt = [m.statusWord(bet), m.statusSentence(bet)];
+      return [doubt, m.onReceipt(bet, "accepted", {event_seq: 1}).status];
+    """
+    (word, sentence), then = call(page, "bets", script)
+    assert word == "No answer yet"
+    assert "never counts twice" in sentence
+    assert then == "accepted"
+
+
 def test_a_busy_edge_is_told_apart_from_a_lost_link(page: Page) -> None:
     errors = [{"code": 42911}, {"statusCode": 503, "code": 50000}, {"code": 40160, "message": "No"}]
     words = call(page, "bets", "return a.map(m.nackWords)", errors)

@@ -1,92 +1,40 @@
 """Kill, stop and cut the parts of a running system under load; afterwards the audit must hold.
 
 `make chaos` strikes all faults; without CHAOS=all a short choice of them is struck. Printed for
-each: how long no new odds came, and what the audit says.
+each: how long no new odds came, what was lost, doubled or left unanswered, and whether each shard's
+state is the fold of its journal. CHAOS_RATE is the load in bets/s, KILLS the length of the series.
 """
 
-import json
 import os
-import re
+import shutil
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
 
-import httpx
 import psutil
 import pytest
 
+from tests.chaos import strikes
+from tests.chaos.conftest import IS_ALL, IS_LOADED, RATE, load_on
+from tests.chaos.strikes import Strike, answers_per_second, busiest_shard, wait_for_bets
+from tests.chaos.watch import audited, children, gap_after, kill
+from tests.cluster.load import Load
 from tests.system.conftest import Running, Start
 
-pytestmark = [pytest.mark.kafka, pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.kafka, pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(1_200)]
 
-BETS_PER_SECOND = 100
-RECOVERY_S = 120.0
-IMAGES = re.compile(r"^overround_odds_images_total\{.*?\} (\S+)$", re.MULTILINE)
-ANSWERS = re.compile(r"^overround_answers_total\{.*?\} (\S+)$", re.MULTILINE)
-
-
-@pytest.fixture(scope="module")
-def running(environment: dict[str, str], start: Start) -> Running:
-    """The system under more load than `make run` gives it."""
-    environment["OVERROUND_BETS_PER_SECOND"] = str(BETS_PER_SECOND)
-    made = start()
-    made.wait_for("bets/s")
-    return made
-
-
-def pid_of(running: Running, name: str) -> int:
-    """Process of an actor."""
-    shown = json.loads(running.overround("status", "--json").stdout)
-    (pid,) = [a["health"]["pid"] for a in shown["actors"] if a["name"] == name]
-    return int(pid)
-
-
-def child_of(running: Running, words: str) -> int:
-    """Process of a part that is no actor, found among those that the system started."""
-    family = psutil.Process(running.process.pid).children(recursive=True)
-    (found,) = [p.pid for p in family if words in " ".join(p.cmdline())]
-    return found
-
-
-def busiest_shard(running: Running) -> str:
-    shown = json.loads(running.overround("status", "--json").stdout)
-    shards = [a for a in shown["actors"] if a["name"].startswith("shard")]
-    return str(max(shards, key=lambda a: a["health"]["status"]["bets_next"])["name"])
-
-
-def kill_shard(running: Running) -> None:
-    os.kill(pid_of(running, busiest_shard(running)), signal.SIGKILL)
-
-
-def kill_publisher(running: Running) -> None:
-    os.kill(pid_of(running, "publisher"), signal.SIGKILL)
-
-
-def kill_notifier(running: Running) -> None:
-    os.kill(pid_of(running, "notifier"), signal.SIGKILL)
-
-
-def kill_edge(running: Running) -> None:
-    os.kill(child_of(running, "-m deploy.edge"), signal.SIGKILL)
-
-
-def kill_broker(running: Running) -> None:
-    os.kill(child_of(running, "kafka.Kafka"), signal.SIGKILL)
+DRAIN_S = 20.0
+FROZEN_S = 14.0  # a transaction may last 10 s
 
 
 def freeze_shard(running: Running) -> None:
     """Stop a shard for longer than its transaction may last; then let it go on."""
-    pid = pid_of(running, busiest_shard(running))
+    pid = busiest_shard(running)["health"]["pid"]
     os.kill(pid, signal.SIGSTOP)
-    time.sleep(14)
+    time.sleep(FROZEN_S)
     os.kill(pid, signal.SIGCONT)
-
-
-def kill_all_shards(running: Running) -> None:
-    for partition in range(3):
-        os.kill(pid_of(running, f"shard-{partition:03d}"), signal.SIGKILL)
 
 
 @dataclass(frozen=True)
@@ -94,71 +42,110 @@ class Fault:
     """What is done, and whether a short run does it too."""
 
     name: str
-    strike: Callable[[Running], None]
+    strike: Strike
     is_short: bool = False
 
 
-FAULTS = [
-    Fault("kill -9 of a shard", kill_shard, is_short=True),
-    Fault("kill -9 of the publisher", kill_publisher),
-    Fault("kill -9 of the notifier", kill_notifier),
-    Fault("kill -9 of all shards", kill_all_shards),
-    Fault("kill -9 of the edge", kill_edge, is_short=True),
-    Fault("kill -9 of the broker", kill_broker),
+FAULTS = (
+    Fault("kill -9 of a shard", strikes.kill_shard, is_short=True),
+    Fault("kill -9 of the publisher", strikes.kill_publisher),
+    Fault("kill -9 of the notifier", strikes.kill_notifier),
+    Fault("kill -9 of the supervisor", strikes.kill_supervisor),
+    Fault("kill -9 of the metrics", strikes.kill_metrics),
+    Fault("kill -9 of all shards", strikes.kill_all_shards),
+    Fault(
+        f"kill -9 of a shard {strikes.PHASE_KILLS} times, in its commits", strikes.kill_in_commits
+    ),
+    Fault("kill -9 of the edge", strikes.kill_edge, is_short=True),
+    Fault("kill -9 of the broker", strikes.kill_broker),
     Fault("a shard frozen for longer than a transaction may last", freeze_shard),
-]
-CHOSEN = [fault for fault in FAULTS if fault.is_short or os.environ.get("CHAOS") == "all"]
+    Fault(f"{strikes.KILLS} kills in a row", strikes.kill_many),
+)
+CHOSEN = [fault for fault in FAULTS if fault.is_short or IS_ALL]
 
 
-def look(running: Running) -> tuple[float, float]:
-    """Odds images and answers so far, as the scrape target counts them; -1 where it is away."""
-    port = running.environment["OVERROUND_METRICS_PORT"]
-    try:
-        text = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=5).text
-    except httpx.HTTPError:
-        return -1, -1
-    return sum(map(float, IMAGES.findall(text))), sum(map(float, ANSWERS.findall(text)))
+@pytest.fixture(scope="module")
+def running(loaded_environment: dict[str, str], start: Start) -> Running:
+    """The system, with its simulator betting."""
+    made = start()
+    made.wait_for("bets/s")
+    return made
 
 
-def gap_after(running: Running, strike: Callable[[Running], None]) -> float:
-    """Strike; return the longest time in which no new odds were committed (seconds)."""
-    images, _ = look(running)
-    strike(running)
-    moved_s = struck_s = time.monotonic()
-    longest_s, moves = 0.0, 0
-    while moves < 8:
-        now_s = time.monotonic()
-        assert now_s - struck_s < RECOVERY_S, "no new odds"
-        seen, _ = look(running)
-        if seen >= 0 and seen != images:
-            # Counters begin anew in a new process: any change is progress.
-            longest_s = max(longest_s, now_s - moved_s)
-            images, moved_s, moves = seen, now_s, moves + 1
-        time.sleep(0.1)
-    return longest_s
-
-
-def audited(running: Running) -> dict[str, Any]:
-    """The audit's report; asked again where a part was still on its way back."""
-    for _ in range(3):
-        done = running.overround("audit", "--edge", "--json")
-        if done.returncode == 0:
-            break
-        time.sleep(5)
-    assert done.stdout, done.stderr
-    report: dict[str, Any] = json.loads(done.stdout)
-    return report
+@pytest.fixture(scope="module")
+def load(running: Running) -> Iterator[Load | None]:
+    """More load than the simulator's, and how much is really answered of both."""
+    with load_on(running) as found:
+        wait_for_bets(running)
+        reached = answers_per_second(running, 5.0)
+        print(f"\nload: {RATE} bets/s asked for, {reached:.0f} bets/s answered")
+        yield found
 
 
 @pytest.mark.parametrize("fault", CHOSEN, ids=lambda fault: fault.name)
 def test_the_audit_holds_after(
-    fault: Fault, running: Running, capsys: pytest.CaptureFixture[str]
+    fault: Fault, running: Running, load: Load | None, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    gap_s = gap_after(running, fault.strike)
+    gap = gap_after(running, fault.strike, IS_LOADED)
     report = audited(running)
-    failed = [check for check in report["checks"] if check["failures"]]
     with capsys.disabled():
-        verdict = "the audit holds" if not failed else f"FAILS {failed}"
-        print(f"\n{fault.name}: {gap_s:.1f} s without new odds, {verdict}")
-    assert not failed
+        print("\n" + report.line(fault.name, gap))
+    assert not report.failed
     assert running.process.poll() is None
+
+
+@pytest.mark.skipif(not IS_ALL, reason="make chaos does it")
+def test_every_bet_has_its_answer_when_all_is_drained(
+    running: Running, load: Load | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With the bettors held still, nothing may be left open, of all that the faults struck."""
+    if load is not None:
+        sent = load.stop()
+    (simulator,) = children(running, "deploy.replay.simulator")
+    os.kill(simulator, signal.SIGSTOP)
+    try:
+        time.sleep(DRAIN_S)
+        report = audited(running, "--complete")
+    finally:
+        os.kill(simulator, signal.SIGCONT)
+    with capsys.disabled():
+        print("\n" + report.line("drained, every input answered"))
+    assert not report.failed
+    if load is not None:
+        assert report.report["figures"]["bets"] >= sent
+
+
+@pytest.mark.skipif(not IS_ALL, reason="make chaos does it")
+def test_all_of_it_is_killed_and_started_again(
+    running: Running, start: Start, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The command itself is killed, and with it every part; the same data are started again."""
+    family = psutil.Process(running.process.pid).children(recursive=True)
+    folders = {Path(part) for part in _ray_folders(running)}
+    began_s = time.monotonic()
+    kill(running.process.pid)
+    running.process.wait(10)
+    _, alive = psutil.wait_procs(family, timeout=20)
+    again = start()
+    again.wait_for("bets/s")
+    wait_for_bets(again)
+    away_s = time.monotonic() - began_s
+    report = audited(again)
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)  # what a killed Ray leaves behind
+    with capsys.disabled():
+        print("\n" + report.line(f"kill -9 of `overround run`, bets again after {away_s:.0f} s"))
+    assert not report.failed
+    # Ray's agents look for their parent now and then only.
+    _, alive = psutil.wait_procs(alive, timeout=60)
+    assert not alive, "everything that it started went with it"
+
+
+def _ray_folders(running: Running) -> set[str]:
+    """Temporary folders that Ray was started in."""
+    found = set()
+    for pid in children(running, "--session-dir"):
+        for word in psutil.Process(pid).cmdline():
+            if "/session_" in word:
+                found.add("/" + word.partition("/")[2].partition("/session_")[0])
+    return found

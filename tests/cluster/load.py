@@ -42,6 +42,7 @@ class Load:
                 "partitioner": PARTITIONER,
                 "enable.idempotence": True,
                 "linger.ms": 2,
+                "log_level": 2,  # it waits through faults, and need not tell of each try
             }
         )
         market = {

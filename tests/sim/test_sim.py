@@ -1,9 +1,10 @@
 """Seeded runs of the whole engine with faults; `make sim SEEDS=1-1000` runs more of them.
 
-A failing seed is named in the test's id: run that id again, and the same trace is made.
+A failing seed prints how to run it again, and the trace of its shortest form.
 """
 
 import os
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from pipelines.ports import Positions, Publication
 from tests.sim.edge import SimulatedEdge
 from tests.sim.faults import Odds
 from tests.sim.kafka import SimulatedKafka, SimulatedShardLog
+from tests.sim.shrink import run_seed, shrunk
 from tests.sim.verdict import check
 from tests.sim.world import World
 
@@ -26,16 +28,32 @@ def _seeds() -> list[int]:
 
 @pytest.mark.parametrize("seed", _seeds())
 def test_nothing_is_lost_or_doubled(seed: int, tmp_path: Path) -> None:
-    world = World(seed)
-    try:
-        world.run(STEPS)
-        check(world)
-    except Exception:
-        trace = Path(os.environ.get("SIM_TRACES", str(tmp_path))) / f"seed-{seed}.trace"
-        trace.write_text("\n".join(world.lines))
-        print(f"seed {seed} fails after {len(world.lines)} events; the last ones:")
-        print("\n".join(world.lines[-30:]))
-        raise
+    failure = run_seed(seed, STEPS, Odds())
+    if failure is None:
+        return
+    short = shrunk(failure)
+    trace = Path(os.environ.get("SIM_TRACES", str(tmp_path))) / f"seed-{seed}.trace"
+    trace.write_text("\n".join(failure.lines))
+    print(short.told())
+    print(f"the whole trace: {trace}")
+    raise failure.error
+
+
+def test_a_failing_seed_is_made_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    def take(self: SimulatedEdge, publication: Publication) -> None:
+        self.channels[publication.channel].append(publication)
+
+    monkeypatch.setattr(SimulatedEdge, "_take", take)  # it forgets the ids of what it was sent
+    failure = next(f for f in (run_seed(n, STEPS, Odds()) for n in range(1, 60)) if f is not None)
+    short = shrunk(failure)
+    assert short.steps < STEPS
+    assert len(short.lines) < len(failure.lines)
+    kinds = {one.name for one in fields(Odds) if getattr(short.odds, one.name)}
+    assert kinds < {one.name for one in fields(Odds)}, "some faults have nothing to do with it"
+    again = run_seed(short.seed, short.steps, short.odds)
+    assert again is not None
+    assert again.lines == short.lines
+    assert f"make sim SEEDS={short.seed}-{short.seed}" in short.told()
 
 
 def test_a_seed_gives_the_same_trace_again() -> None:

@@ -22,7 +22,7 @@ export function newBet(request, names, nowMs) {
   return {
     bet_id: request.bet_id, request, ...names, placed_ms: nowMs, status: "sending",
     stake_minor: request.stake_minor, odds_e4: request.odds_e4, event_seq: 0,
-    overdue: false, note: "", code: "", result: "", payout_minor: null,
+    overdue: false, note: "", code: "", result: "", payout_minor: null, in_doubt: false,
   };
 }
 
@@ -41,9 +41,13 @@ export function onAck(bet) {
   return bet.status === "sending" ? { ...bet, status: "sent" } : bet;
 }
 
-/** The edge refused the message: the engine never saw the bet. */
+/**
+ * The edge refused the message: the engine never saw the bet. Where an earlier copy may have
+ * arrived, the refusal of a later one says nothing about it.
+ */
 export function onNack(bet, error) {
   if (bet.status !== "sending") return bet;
+  if (bet.in_doubt) return { ...bet, status: "sent", overdue: true };
   return { ...bet, status: "failed", overdue: false, note: nackWords(error) };
 }
 
@@ -54,8 +58,9 @@ export function onOverdue(bet) {
 
 /** The same bet goes out again. */
 export function onResend(bet) {
-  return UNANSWERED.has(bet.status) || bet.status === "failed"
-    ? { ...bet, status: "sending", overdue: false, note: "" }
+  if (bet.status === "failed") return { ...bet, status: "sending", overdue: false, note: "" };
+  return UNANSWERED.has(bet.status)
+    ? { ...bet, status: "sending", overdue: false, note: "", in_doubt: true }
     : bet;
 }
 

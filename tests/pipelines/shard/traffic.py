@@ -16,7 +16,14 @@ LADDER = [15_000, 20_000, 29_800, 30_000, 30_500, 40_000]
 class Traffic:
     """Makes records; `wall_step_ms` says how far apart they arrive, feed times do not follow it."""
 
-    def __init__(self, seed: int, wall_step_ms: Callable[[random.Random], int], feed: bool) -> None:
+    def __init__(
+        self,
+        seed: int,
+        wall_step_ms: Callable[[random.Random], int],
+        feed: bool,
+        risk: bool = False,
+    ) -> None:
+        self.risk = risk  # also what a risk desk sends, and bets to be taken in part
         self.chance = random.Random(seed)
         self.pace = random.Random(seed + 1)
         self.wall_step_ms = wall_step_ms
@@ -78,6 +85,8 @@ class Traffic:
         if roll < 0.88:
             prices = [[s, chance.choice(LADDER)] for s in range(3)]
             return self.operation("prices", event_id, market_id="1.1", prices=prices)
+        if self.risk and roll < 0.92:
+            return self._risk(event_id, market_id)
         if roll < 0.96:
             status = chance.choice(["OPEN", "OPEN", "SUSPENDED"])
             return self.operation("market_status", event_id, market_id=market_id, status=status)
@@ -85,6 +94,30 @@ class Traffic:
             winners = [chance.randrange(3)]
             return self.operation("result", event_id, market_id=market_id, winners=winners)
         return self.operation("result_rolled_back", event_id, market_id=market_id)
+
+    def _risk(self, event_id: str, market_id: str) -> Record:
+        """Limits, levers, and words on bets whether or not they are referred."""
+        chance = self.chance
+        bettor = f"bettor-{chance.randrange(7)}"
+        what = chance.choice(["risk_set", "risk_lever", "risk_lever", "referral_decided"])
+        if what == "risk_set":
+            limit = chance.choice([0, 3_000, 30_000])
+            limits = {"event_loss_limit_minor": limit, "bettor_stake_max_minor": limit}
+            quick = {"name": "quick", "late_loss_max_e4": 5_000}
+            classes: dict[str, object] = {"classes": [quick], "bettors": [[bettor, "quick"]]}
+            return self.operation(what, event_id, referral_timeout_ms=1_500, **limits, **classes)
+        if what == "risk_lever":
+            where = {"market_id": chance.choice(["", market_id])}
+            action = chance.choice(["refer", "refer", "limit", "reject", "accept", "none"])
+            who = chance.choice(["", bettor])
+            return self.operation(
+                what, event_id, **where, client_id=who, action=action, stake_max_minor=300
+            )
+        mine = [one for one in self.bets[-20:] if one[0] == event_id]
+        _, value, client = chance.choice(mine) if mine else ("", b'{"bet_id":"none"}', "ann")
+        word = {"bet_id": msgspec.json.decode(value)["bet_id"], "client_id": client}
+        accept = chance.random() < 0.7
+        return self.operation(what, event_id, market_id=market_id, accept=accept, **word)
 
     def _bet(self, event_id: str, market_id: str) -> Record:
         chance = self.chance
@@ -100,6 +133,7 @@ class Traffic:
                 "odds_e4": chance.choice(LADDER) if market_id == "1.1" else 0,
                 "price_policy": chance.choice(["any", "better", "exact"]),
                 "market_version": chance.choice([0, 1, 1, 2, 3]) if market_id == "1.1" else 0,
+                "accept_partial": self.risk and chance.random() < 0.3,
             }
         )
         self.bets.append((event_id, value, client_id))

@@ -1,0 +1,1 @@
+"""Faults that strike the running system; afterwards the audit must hold."""

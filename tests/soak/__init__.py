@@ -1,0 +1,1 @@
+"""The whole system for a long time, and under more than it can take."""
