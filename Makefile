@@ -50,6 +50,7 @@ bench: setup ## Measure the whole way of a bet on this machine
 .PHONY: bench-core
 bench-core: setup ## Measure the engine alone, without Kafka
 	$(BIN)/python -m tests.bench.core $(ARGS)
+	$(BIN)/python -m tests.bench.exchange
 	$(BIN)/python -m tests.bench.settle
 
 # Which seeded runs of the simulation: make sim SEEDS=1-1000

@@ -14,7 +14,6 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from deploy.command_settings import SettingsFile, kafka_settings
 from pipelines.archive.archive_file import proved_records, write_archive
 from pipelines.archive.archive_folder import archive_files, archive_name, end_of, prove_all
-from pipelines.archive.chain import Header
 from pipelines.errors import ArchiveError, StackError
 from pipelines.kafka.ends import Bounds
 from pipelines.kafka.single_records import SingleRecords, WholeRecord
@@ -64,6 +63,11 @@ def export_journal(bootstrap_servers: str, folder: Path) -> Iterator[str]:
 def _export_partition(reader: TopicReader, folder: Path, known: list[Path], partition: int) -> str:
     bounds = reader.settled_bounds(partition)
     end = end_of(known, bounds.first)
+    if known and bounds.end < end.next_offset:
+        raise ArchiveError(
+            f"partition {partition}: the journal ends before {bounds.end}, and the archive goes on "
+            f"at {end.next_offset}: this is another journal, which wants another folder"
+        )
     if end.next_offset < bounds.first:
         raise ArchiveError(
             f"partition {partition}: the journal begins at {bounds.first} by now, and the archive "
@@ -76,7 +80,7 @@ def _export_partition(reader: TopicReader, folder: Path, known: list[Path], part
     file = folder / archive_name(partition, end.next_offset)
     with _shown(f"partition {partition}", left.end - left.first) as progress:
         records = _followed(reader.read(partition, left), left.first, progress)
-        footer = write_archive(file, partition, end.next_offset, end.hash, records)
+        footer = write_archive(file, partition, end.next_offset, end.hash, records, end.entry)
     took_s = time.monotonic() - began_s
     if not footer.records:
         file.unlink()
@@ -112,7 +116,9 @@ def verify_command(folder: Folder) -> None:
 def import_command(folder: Folder, settings_file: SettingsFile = None) -> None:
     """Write a proved archive to an empty journal, to audit it or fold it as it was.
 
-    Refused where the journal holds anything. To go on taking bets from it, the input topics must
+    Refused where the journal holds anything. Keys, values and times come back as they were, and
+    without the markers of transactions offsets are others: archive what comes after in another
+    folder. To go on taking bets from it, the input topics must
     stand where the journal says they were read to.
     """
     settings = kafka_settings(settings_file)
@@ -134,7 +140,14 @@ def import_journal(bootstrap_servers: str, folder: Path) -> Iterator[str]:
         for partition, of_partition in files.items():
             with _shown(f"partition {partition}", totals[partition]) as progress:
                 for batch in _batches(_records(of_partition)):
-                    writer.send([WholeRecord(JOURNAL, partition, *one, ()) for one in batch])
+                    writer.send(
+                        [
+                            WholeRecord(
+                                JOURNAL, partition, one.key or None, one.value, (), one.timestamp_ms
+                            )
+                            for one in batch
+                        ]
+                    )
                     progress.advance(progress.task_ids[0], len(batch))
             yield f"partition {partition}: {totals[partition]:,} records"
     finally:
@@ -154,19 +167,15 @@ def _refuse_unless_empty(bootstrap_servers: str, partitions: int) -> None:
         reader.close()
 
 
-def _records(files: list[Path]) -> Iterator[tuple[bytes | None, bytes | None]]:
+def _records(files: list[Path]) -> Iterator[Record]:
     for file in files:
         for one in proved_records(file):
             if isinstance(one, Record):
-                yield one.key or None, one.value
-            elif isinstance(one, Header):
-                continue
+                yield one
 
 
-def _batches(
-    records: Iterable[tuple[bytes | None, bytes | None]],
-) -> Iterator[list[tuple[bytes | None, bytes | None]]]:
-    batch: list[tuple[bytes | None, bytes | None]] = []
+def _batches(records: Iterable[Record]) -> Iterator[list[Record]]:
+    batch: list[Record] = []
     for record in records:
         batch.append(record)
         if len(batch) >= IMPORT_BATCH:

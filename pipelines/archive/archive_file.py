@@ -31,18 +31,26 @@ COMPRESSION: Final = 6
 
 
 class Proved(NamedTuple):
-    """A file whose chain is unbroken."""
+    """A file whose chain is unbroken, and the journal numbers it holds; 0 where it holds none."""
 
     header: Header
     footer: Footer
+    first_entry: int = 0
+    last_entry: int = 0
 
 
 def write_archive(
-    file: Path, partition: int, first_offset: int, previous: str, records: Iterable[Record]
+    file: Path,
+    partition: int,
+    first_offset: int,
+    previous: str,
+    records: Iterable[Record],
+    last_entry: int = 0,
 ) -> Footer:
     """Write records to a new file, which appears only once it is whole.
 
-    Raises ArchiveError where the file exists or a record is no journal record.
+    `last_entry` is the journal number that the file before ended with, 0 without one. Raises
+    ArchiveError where the file exists, the first record is not the next, or one is no journal's.
     """
     if file.exists():
         raise ArchiveError(f"{file} exists: an archive is never written over")
@@ -54,6 +62,13 @@ def write_archive(
             out.write(written(header))
             for record in records:
                 line = _line(last, record)
+                entry = _entry(line)
+                if last_entry and entry != last_entry + 1:
+                    raise ArchiveError(
+                        f"record {record.offset} is entry {entry}, and the archive ends with "
+                        f"{last_entry}: this is another journal, which wants another folder"
+                    )
+                last_entry = 0  # only where two files meet: what is within is for `prove`
                 out.write(written(line))
                 last, count, next_offset = line.hash, count + 1, line.offset + 1
             footer = Footer(next_offset, count, last)
@@ -73,17 +88,33 @@ def _line(last: str, record: Record) -> Chained:
         raise ArchiveError(f"record {record.offset} is none of a journal: {error}") from error
 
 
+def _entry(line: Chained) -> int:
+    return int(str(line.entry["shard_seq"]))
+
+
 def prove(file: Path) -> Proved:
     """Return header and footer of a file whose chain is unbroken. Raises ArchiveError."""
-    lines = proved_records(file)
-    header = next(lines)
+    found: list[Header | Footer] = []
+    first = last = 0
+    for line, entry in _proved_lines(file):
+        if not isinstance(line, Record):
+            found.append(line)
+        else:
+            first, last = first or entry, entry
+    header, footer = found  # the reader begins with the one and ends with the other
     assert isinstance(header, Header)
-    footer = [line for line in lines if isinstance(line, Footer)][-1]  # the reader ends with it
-    return Proved(header, footer)
+    assert isinstance(footer, Footer)
+    return Proved(header, footer, first, last)
 
 
 def proved_records(file: Path) -> Iterator[Header | Record | Footer]:
     """Yield the header, each record and the footer, each once it is proved. Raises ArchiveError."""
+    for line, _ in _proved_lines(file):
+        yield line
+
+
+def _proved_lines(file: Path) -> Iterator[tuple[Header | Record | Footer, int]]:
+    """Yield what is proved, a record with its journal number."""
     number = 0
     try:
         with gzip.open(file, "rb") as source:
@@ -91,7 +122,7 @@ def proved_records(file: Path) -> Iterator[Header | Record | Footer]:
             number = 1
             if not isinstance(header, Header):
                 raise ArchiveError(f"{file}, line 1: an archive begins with its header")
-            yield header
+            yield header, 0
             last, count, next_offset = first_hash(header), 0, header.first_offset
             number_next = 0
             while text := source.readline(LINE_BYTES_MAX + 1):
@@ -101,18 +132,18 @@ def proved_records(file: Path) -> Iterator[Header | Record | Footer]:
                     record = _proved(line, last, header.partition)
                     if record.offset < next_offset:
                         raise CodecError(f"record {line.offset} comes after {next_offset - 1}")
-                    found = line.entry["shard_seq"]
+                    found = _entry(line)
                     if number_next and found != number_next:
                         raise CodecError(f"entry {found} follows entry {number_next - 1}")
-                    number_next = int(str(found)) + 1
+                    number_next = found + 1
                     last, count, next_offset = line.hash, count + 1, line.offset + 1
-                    yield record
+                    yield record, found
                     continue
                 if line != Footer(next_offset, count, last):
                     raise CodecError("the footer is not that of the records before it")
                 if source.read(1):
                     raise CodecError("something comes after the footer")
-                yield line
+                yield line, 0
                 return
         raise CodecError("the footer is missing: the file was cut")
     except CodecError as error:

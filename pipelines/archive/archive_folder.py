@@ -14,10 +14,11 @@ _NAME: Final = re.compile(r"journal-(\d+)-(\d+)\.jsonl\.gz")
 
 
 class End(NamedTuple):
-    """Where a partition's archive ends: the next offset, and the last hash."""
+    """Where a partition's archive ends: the next offset, the last hash and journal number."""
 
     next_offset: int
     hash: str
+    entry: int = 0
 
 
 def archive_name(partition: int, first_offset: int) -> str:
@@ -38,6 +39,7 @@ def archive_files(folder: Path) -> dict[int, list[Path]]:
 def prove_all(files: list[Path]) -> list[Proved]:
     """Prove the files of one partition, each the next of the one before. Raises ArchiveError."""
     proved: list[Proved] = []
+    last_entry = 0
     for file in files:
         one = prove(file)
         if proved:
@@ -46,6 +48,9 @@ def prove_all(files: list[Path]) -> list[Proved]:
                 raise ArchiveError(f"{file} is of partition {header.partition}")
             if (header.previous, header.first_offset) != (before.hash, before.next_offset):
                 raise ArchiveError(f"{file} does not continue the file before it")
+        if last_entry and one.first_entry and one.first_entry != last_entry + 1:
+            raise ArchiveError(f"{file} begins with entry {one.first_entry} after {last_entry}")
+        last_entry = one.last_entry or last_entry
         proved.append(one)
     return proved
 
@@ -54,5 +59,6 @@ def end_of(files: list[Path], first_offset: int) -> End:
     """Return where the next file begins, proving those that are there. Raises ArchiveError."""
     if not files:
         return End(first_offset, NO_HASH)
-    footer = prove_all(files)[-1].footer
-    return End(footer.next_offset, footer.hash)
+    proved = prove_all(files)
+    footer = proved[-1].footer
+    return End(footer.next_offset, footer.hash, max(one.last_entry for one in proved))

@@ -25,6 +25,7 @@ class WholeRecord(NamedTuple):
     key: bytes | None
     value: bytes | None
     headers: Headers
+    timestamp_ms: int = 0  # 0: the time of sending
 
 
 class SingleRecords:
@@ -93,6 +94,7 @@ class SingleRecords:
                     one.key,
                     partition=one.partition,
                     headers=list(one.headers),
+                    timestamp=one.timestamp_ms,
                     on_delivery=delivered,
                 )
             left = producer.flush(SEND_TIMEOUT_S)

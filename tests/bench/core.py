@@ -1,6 +1,6 @@
 """Speed and memory of the pure core: decode, decide, evolve, encode, in one process.
 
-    python -m tests.bench.core [--bets N] [--events N] [--engine pool|fixed] [--batch N]
+    python -m tests.bench.core [--bets N] [--events N] [--batch N]
 
 Prints bets a second of one core over all of it, the odds images of each transaction included (CPU
 time, so that neighbours do not count), and the memory of a shard with so many open bets.
@@ -33,6 +33,8 @@ def operations(events: int, engine: str) -> list[Record]:
         odds = 50_000 if engine == "fixed" else 0
         selections = [{"selection_id": s, "name": f"Runner {s}", "odds_e4": odds} for s in range(8)]
         market = {"market_id": f"1.{number:09d}", "engine": engine, "selections": selections}
+        if engine == "lmsr":
+            market["lmsr"] = {"liquidity_minor": 1_000_000}
         for value in (
             {"type": "event_opened", "event_id": event_id, "name": f"Race {number}"},
             {"type": "market_opened", "event_id": event_id, "market": market},
@@ -58,6 +60,7 @@ def bets(count: int, events: int, engine: str) -> list[Record]:
                 "selection_id": number % 8,
                 "stake_minor": 100 + number % 900,
                 "odds_e4": 0 if engine == "pool" else 50_000,
+                "price_policy": "any" if engine == "lmsr" else "exact",
                 "market_version": 1,
             }
         )
@@ -123,7 +126,7 @@ def main() -> None:
         f"core: {arguments.bets} bets, {arguments.events} events, {arguments.batch} a transaction, "
         f"Python {platform.python_version()}, {os.cpu_count()} cores, best of {arguments.rounds}"
     )
-    for engine in ("pool", "fixed"):
+    for engine in ("pool", "fixed", "lmsr"):
         rounds = [
             run(arguments.bets, arguments.events, engine, arguments.batch)
             for _ in range(arguments.rounds)

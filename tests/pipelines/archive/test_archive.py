@@ -141,3 +141,14 @@ def test_the_footer_says_where_the_next_file_begins(tmp_path: Path) -> None:
     footer = write_archive(tmp_path / "a", 3, 0, NO_HASH, records)
     assert isinstance(footer, Footer)
     assert footer.next_offset == records[-1].offset + 1
+
+
+def test_an_entry_missing_between_two_files_is_found(tmp_path: Path) -> None:
+    records = journal(12)
+    first = archive(tmp_path, records[:5])
+    end = end_of([first], 0)
+    with pytest.raises(ArchiveError, match="is entry 7, and the archive ends with 5"):
+        write_archive(tmp_path / "x", 3, end.next_offset, end.hash, records[6:], end.entry)
+    second = archive(tmp_path, records[6:], end.next_offset, end.hash)
+    with pytest.raises(ArchiveError, match="begins with entry 7 after 5"):
+        prove_all([first, second])
