@@ -115,6 +115,10 @@ class BookShard:
         """Return the names of an event and a market."""
         return self._copy.loop.names(event_id, market_id)
 
+    def holder_of(self, event_id: str, market_id: str) -> int:
+        """Return the partition that has a market."""
+        return self._copy.loop.holder_of(event_id, market_id)
+
     def settled_bets(
         self, event_id: str, market_id: str, settlement: int, after: int, limit: int
     ) -> tuple[list[SettledRow], int | None]:

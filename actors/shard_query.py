@@ -8,7 +8,7 @@ import ray
 from actors.options import CALL_TIMEOUT_S
 from actors.owners import owner_of
 from pipelines.errors import StackError
-from pipelines.notifier.query import Page, SettledBet, ShardUnavailable
+from pipelines.notifier.query import Page, SettledBet, ShardUnavailable, holder
 
 __all__ = ["RayShardQuery"]
 
@@ -31,6 +31,11 @@ class RayShardQuery:
             self._handles.pop(partition, None)
             raise ShardUnavailable(f"shard {partition} did not answer: {error}") from error
 
+    def _holder(self, partition: int, event_id: str, market_id: str) -> int:
+        return holder(
+            lambda asked: int(self._ask(asked, "holder_of", event_id, market_id)), partition
+        )
+
     def settled_bets(
         self,
         partition: int,
@@ -40,6 +45,7 @@ class RayShardQuery:
         after: int,
         limit: int,
     ) -> Page:
+        partition = self._holder(partition, event_id, market_id)
         rows, following = self._ask(
             partition, "settled_bets", event_id, market_id, settlement, after, limit
         )
@@ -50,5 +56,7 @@ class RayShardQuery:
         return found
 
     def names(self, partition: int, event_id: str, market_id: str) -> tuple[str, str]:
+        if market_id:
+            partition = self._holder(partition, event_id, market_id)
         event, market = self._ask(partition, "names", event_id, market_id)
         return str(event), str(market)

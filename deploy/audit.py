@@ -21,7 +21,7 @@ from deploy.audit_edge import LOCAL_BOUNDS, check_edge, history_start_ms
 from deploy.audit_table import print_report
 from pipelines.audit.channels import UNBOUNDED
 from pipelines.audit.odds import Odds
-from pipelines.audit.partition import Audit, Sources, audit_partition
+from pipelines.audit.partition import Audit, Sources, audit_partitions
 from pipelines.audit.report import AuditReport
 from pipelines.audit.tally import Place
 from pipelines.errors import StackError
@@ -84,11 +84,13 @@ def run_audit(
         )
         advance = held.enter_context(_progress(readers[JOURNAL], partitions))
         read: list[Odds] = []
-        for partition in range(partitions):
-            answer = answers.get(partition)
-            sources = _sources(readers, partition, answer, keep_from_ms)
-            audit_partition(audit, sources, complete, read.append, advance)
+        sources = [
+            _sources(readers, partition, answers.get(partition), keep_from_ms)
+            for partition in range(partitions)
+        ]
+        audit_partitions(audit, sources, complete, read.append, advance)
     audit.links.finish(complete)
+    audit.moves.finish(complete)
     if edge:
         bounds = LOCAL_BOUNDS if info is not None else UNBOUNDED
         url, key = found.ably_url or ABLY_URL, found.ably_api_key
@@ -183,12 +185,12 @@ def _sources(
     events = readers[EVENTS].bounds(partition)
     return Sources(
         partition,
-        readers[JOURNAL].read(partition, journal),
-        readers[BETS].read(partition, bets),
-        readers[EVENTS].read(partition, events),
-        readers[ODDS].read(partition, odds),
-        readers[DEAD_LETTERS].read(partition, letters),
-        readers[TRANSFERS].read(partition, transfers),
+        readers[JOURNAL].resume(partition, journal),
+        readers[BETS].resume(partition, bets),
+        readers[EVENTS].resume(partition, events),
+        readers[ODDS].resume(partition, odds),
+        readers[DEAD_LETTERS].resume(partition, letters),
+        readers[TRANSFERS].resume(partition, transfers),
         transfers_first=transfers.first,
         bets_first=bets.first,
         events_first=events.first,
@@ -207,7 +209,7 @@ def _more(reader: TopicReader, partition: int, start: int) -> Iterator[Record]:
     while time.monotonic() < deadline_s:
         end = reader.bounds(partition).end
         if end > start:
-            yield from reader.read(partition, Bounds(start, end))
+            yield from reader.resume(partition, Bounds(start, end))
             start = end
         else:
             time.sleep(0.1)

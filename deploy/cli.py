@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from deploy import dead_letters, journal
-from deploy.command_settings import SettingsFile
+from deploy.command_settings import SettingsFile, kafka_settings
 from deploy.command_settings import command_settings as _settings
 from deploy.edge.command import edge_command
 from pipelines.errors import OverroundError
@@ -181,6 +181,38 @@ def drain(
     from deploy.cluster import drain_command
 
     raise typer.Exit(drain_command(_settings(settings_file), address, node))
+
+
+EventId = Annotated[str, typer.Argument(help="The event's id.")]
+Markets = Annotated[list[str] | None, typer.Option("--market", help="Only this one; repeatable.")]
+
+
+@application.command()
+def isolate(
+    event: EventId,
+    partitions: Annotated[
+        str, typer.Option(help="Numbers, such as 2,4; without: where `event/market` lies.")
+    ] = "",
+    market: Markets = None,
+    settings_file: SettingsFile = None,
+) -> None:
+    """Spread a hot event's markets over other shards while bets flow; prints each one's stall."""
+    from deploy.isolate import isolate_command
+
+    try:
+        chosen = [int(one) for one in partitions.split(",") if one.strip()]
+    except ValueError as error:
+        raise typer.BadParameter(f"{partitions!r} names no partitions, such as 2,4") from error
+    settings = kafka_settings(settings_file)
+    raise typer.Exit(isolate_command(settings, event, chosen, market or []))
+
+
+@application.command()
+def rejoin(event: EventId, market: Markets = None, settings_file: SettingsFile = None) -> None:
+    """Bring a hot event's markets back to its own shard; prints how long each stood still."""
+    from deploy.isolate import rejoin_command
+
+    raise typer.Exit(rejoin_command(kafka_settings(settings_file), event, market or []))
 
 
 @application.command()

@@ -62,6 +62,9 @@ class Code(StrEnum):
     # risk
     NOT_ACCEPTED = "NOT_ACCEPTED"
     TOO_MANY_LEVERS = "TOO_MANY_LEVERS"
+    # markets in other shards
+    NOT_ISOLABLE = "NOT_ISOLABLE"
+    MARKET_ON_THE_MOVE = "MARKET_ON_THE_MOVE"
     # operators
     DUPLICATE_EVENT = "DUPLICATE_EVENT"
     DUPLICATE_MARKET = "DUPLICATE_MARKET"
@@ -121,6 +124,8 @@ SENTENCES: Final[dict[Code, str]] = {
     Code.CASH_OUT_UNAVAILABLE: "This bet cannot be cashed out now.",
     Code.NOT_ACCEPTED: "The bookmaker did not take this bet.",
     Code.TOO_MANY_LEVERS: "The event has all the levers it can hold.",
+    Code.NOT_ISOLABLE: "This cannot be done with markets in other shards.",
+    Code.MARKET_ON_THE_MOVE: "The market is being moved. Try again in a moment.",
     Code.DUPLICATE_EVENT: "The event was opened before, with other contents.",
     Code.DUPLICATE_MARKET: "The market was opened before, with other contents.",
     Code.INVALID_STATUS: "The market cannot go from its status to the one asked for.",

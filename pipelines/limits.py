@@ -44,6 +44,9 @@ COUPONS_PER_BETTOR_MAX: Final = 10_000  # open ones, and as many answers remembe
 HOLDS_PER_BETTOR_MAX: Final = 100_000  # bets for which an account holds money
 REFERENCES_PER_BETTOR_MAX: Final = 1_000  # deposits and withdrawals remembered
 BETTORS_PER_SHARD_MAX: Final = 1_000_000
+ROUTED_BETS_MAX: Final = 4_000_000  # bet ids an event remembers of markets in other shards
+MOVED_BYTES_MAX: Final = 64 * 1_048_576  # of a market's state that goes to another shard
+MOVING_WAITING_MAX: Final = 10_000  # requests for a market that is on its way home
 LEGS_PER_MARKET_MAX: Final = 100_000
 TRANSFER_DEADLINE_MS: Final = 10_000  # after which a bet that waits for another shard is refused
 

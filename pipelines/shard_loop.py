@@ -12,12 +12,10 @@ import threading
 from collections.abc import Iterator, Sequence
 from typing import Final, Protocol
 
+from pipelines.answer_names import ANSWER_NAMES
 from pipelines.errors import FencedError
 from pipelines.limits import QUERY_PAGE_BETS_MAX
-from pipelines.messages import bettor_entries as be
-from pipelines.messages import cash_out_entries as co
-from pipelines.messages import entries as e
-from pipelines.messages import order_entries as oe
+from pipelines.messages.isolation_entries import MarketArrived, MarketHandedOver
 from pipelines.ports import Clock, Record, ShardLog
 from pipelines.settings import Settings
 from pipelines.shard.clock import next_due_ms
@@ -26,13 +24,14 @@ from pipelines.shard.fold import fold, positions_of
 from pipelines.shard.hash import state_hash
 from pipelines.shard.state import ACCEPTED, LOST, PENDING, VOID, WON, Bet, ShardState
 from pipelines.standby import Standby
-from pipelines.topics import BETS
+from pipelines.topics import BETS, partition_of
 
 __all__ = ["LoopMetrics", "SettledRow", "ShardLoop"]
 
 logger = logging.getLogger(__name__)
 
 IDLE_WAIT_S: Final = 0.05  # a waiting poll returns at once when a record comes
+_MOVES: Final = (MarketHandedOver, MarketArrived)
 RESULT_NAMES: Final = {WON: "win", LOST: "loss", VOID: "void"}
 
 #: client id, bet id, result, payout, stake (minor units).
@@ -70,7 +69,7 @@ class ShardLoop:
         self._stop = threading.Event()
         self._lock = threading.Lock()  # held while the state changes; queries take it briefly
         self._state = ShardState(partition)
-        self._engine = Engine(self._state)
+        self._engine = Engine(self._state, settings.partitions)
         self._phase = "starting"
         self._restored_s = 0.0
         self._progress_s = clock.monotonic_s()
@@ -120,11 +119,7 @@ class ShardLoop:
             self._state = state
         self._log.assign(positions_of(state))
         self._restored_s = self._clock.monotonic_s() - began_s
-        self._open_bets = sum(
-            bet.status in (PENDING, ACCEPTED)
-            for event in state.events.values()
-            for bet in event.bets.values()
-        )
+        self._open_bets = _open_bets(state)
         self._metrics.restored(self._restored_s, state.shard_seq)
         logger.info(
             "restored partition=%d entries=%d seconds=%.3f",
@@ -132,7 +127,7 @@ class ShardLoop:
             state.shard_seq,
             self._restored_s,
         )
-        self._engine = Engine(state)
+        self._engine = Engine(state, self._settings.partitions)
         self._phase = "running"
 
     def _heartbeat(self, values: Iterator[bytes]) -> Iterator[bytes]:
@@ -175,13 +170,15 @@ class ShardLoop:
         self._bets += len(latencies)
         counts: dict[str, int] = {}
         for record in drained.journal_records:
-            name = _ANSWER_NAMES.get(type(record.entry))
+            name = ANSWER_NAMES.get(type(record.entry))
             if name is not None:
                 counts[name] = counts.get(name, 0) + 1
         self._open_bets += counts.get("accepted", 0) + counts.get("pending", 0)
         self._open_bets += counts.get("unsettled", 0)
         for closed in ("settled", "declined", "cancelled", "cashed_out"):
             self._open_bets -= counts.get(closed, 0)
+        if any(isinstance(r.entry, _MOVES) for r in drained.journal_records):
+            self._open_bets = _open_bets(self._state)
         metrics = self._metrics
         metrics.answers(counts)
         metrics.bet_latencies(latencies)
@@ -209,6 +206,7 @@ class ShardLoop:
             "inputs": self._inputs,
             "bets": self._bets,
             "restored_s": round(self._restored_s, 3),
+            "markets_away": sum(len(event.away) for event in tuple(state.events.values())),
             "last_progress_s": self._progress_s,
             "last_error": self._last_error,
         }
@@ -234,6 +232,19 @@ class ShardLoop:
             market_name = market.definition.name if market is not None else ""
         return event_name or event_id, market_name or market_id
 
+    def holder_of(self, event_id: str, market_id: str) -> int:
+        """Return the partition that has a market, as far as is known here."""
+        with self._lock:
+            event = self._state.events.get(event_id)
+            if event is None or market_id in event.markets:
+                return self.partition
+            away = event.away.get(market_id)
+            key = event_id if away is None else away.to
+            elsewhere = event.guest or away is not None
+        return (
+            partition_of(key.encode(), self._settings.partitions) if elsewhere else self.partition
+        )
+
     def settled_bets(
         self, event_id: str, market_id: str, settlement: int, after: int, limit: int
     ) -> tuple[list[SettledRow], int | None]:
@@ -251,38 +262,9 @@ class ShardLoop:
             return rows, end if end < len(bets) else None
 
 
-_ANSWER_NAMES: Final = {
-    e.BetAccepted: "accepted",
-    e.BetPartlyAccepted: "accepted",
-    e.BetPending: "pending",
-    e.BetRejected: "rejected",
-    e.BetConfirmed: "confirmed",
-    e.BetDeclined: "declined",
-    e.BetCancelled: "cancelled",
-    e.CancelRejected: "cancel_rejected",
-    e.BetRepeated: "repeated",
-    e.BetConflict: "conflict",
-    e.RequestRefused: "refused",
-    e.RecordDeadLettered: "dead_lettered",
-    e.BetSettled: "settled",
-    e.BetUnsettled: "unsettled",
-    oe.OrderPlaced: "accepted",
-    oe.OrderPending: "pending",
-    oe.OrderRejected: "rejected",
-    oe.OrderConfirmed: "confirmed",
-    oe.BetMatched: "matched",
-    oe.OrderCancelled: "cancelled",
-    oe.OrderLapsed: "lapsed",
-    oe.OrderUpdated: "updated",
-    oe.ChangeRejected: "change_rejected",
-    oe.BetVoided: "voided",
-    co.CashOutQuoted: "cash_out_quoted",
-    co.BetCashedOut: "cashed_out",
-    co.CashOutRejected: "cash_out_rejected",
-    be.CouponPending: "pending",
-    be.CouponRejected: "rejected",
-    be.CouponAccepted: "confirmed",
-    be.CouponDeclined: "declined",
-    be.CouponSettled: "settled",
-    be.CouponUnsettled: "unsettled",
-}
+def _open_bets(state: ShardState) -> int:
+    return sum(
+        bet.status in (PENDING, ACCEPTED)
+        for event in state.events.values()
+        for bet in event.bets.values()
+    )

@@ -7,6 +7,7 @@ validation does not see that, so the prepared configuration is looked at as well
 import copy
 import re
 from collections.abc import Iterator
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import yaml
 from packaging.requirements import Requirement
 from ray.autoscaler._private.util import prepare_config, validate_config
 
-from pipelines.settings import Settings
+from pipelines.settings import Settings, load_settings
 
 ROOT = Path(__file__).parents[1]
 FILE = ROOT / "cluster.yaml"
@@ -91,6 +92,15 @@ def test_the_nodes_that_are_always_there_host_every_partition(prepared: Config) 
     assert shard["min_workers"] * slots >= Settings().partitions
     # Also with one node gone: the others take its shards without waiting for a new machine.
     assert (shard["min_workers"] - 1) * slots >= Settings().partitions
+
+
+def test_who_logs_in_on_the_head_can_launch_what_the_file_promises(prepared: Config) -> None:
+    commands = "\n".join(prepared["head_setup_commands"])
+    exported = dict(re.findall(r"export (\w+)=([^' ]+)'", commands))
+    settings = load_settings(exported)
+    assert settings.standbys == 1
+    assert ip_address(settings.metrics_host).is_unspecified
+    assert exported["RAY_AUTH_MODE"] == "token"
 
 
 @pytest.mark.parametrize("role", ["head", "worker"])

@@ -5,6 +5,7 @@ The journal's positions say which entries belong to which input: all from the on
 their kind.
 """
 
+from collections import deque
 from typing import Final
 
 from pipelines.audit.firsts import FirstAnswers
@@ -15,8 +16,11 @@ from pipelines.audit.tally import Place, Tally
 from pipelines.messages import bettor_entries as be
 from pipelines.messages import cash_out_entries as co
 from pipelines.messages import entries as e
+from pipelines.messages import isolation_entries as ie
 from pipelines.messages import order_entries as oe
+from pipelines.messages.transfers import Forwarded
 from pipelines.ports import Record
+from pipelines.topics import BETS
 
 __all__ = ["Answers"]
 
@@ -89,7 +93,9 @@ class Answers:
         self._events = events
         self._bets_next = 0
         self._events_next = 0
-        self._firsts = FirstAnswers()
+        self.firsts = FirstAnswers()
+        self._handed: tuple[Record, Forwarded] | None = None
+        self._waiting: dict[tuple[str, str], deque[Forwarded]] = {}
         self._open: tuple[Record, Replies] | None = None
         self.bets = 0
         self.operations = 0
@@ -110,14 +116,41 @@ class Answers:
             self._transfers_next = record.transfers_next
             self._next_transfer(place, record.transfers_next - 1)
         entry = record.entry
+        self._elsewhere(entry)
         if self._open is not None:
-            if not isinstance(entry, _TIMED):
+            sent_on = isinstance(entry, be.TransferSent) and isinstance(entry.body, Forwarded)
+            if sent_on or not isinstance(entry, (*_TIMED, be.TransferReceived, ie.RequestTaken)):
                 self._open[1].add(entry)
         elif isinstance(entry, _REPLIES) and not self._unknown:
             self._tally.fail(place, f"{type(entry).__name__} answers no record of bets")
-        problem = self._firsts.see(entry)
+        problem = self.firsts.see(entry)
         if problem:
             self._tally.fail(place, problem)
+
+    def _elsewhere(self, entry: e.Entry) -> None:
+        """Follow what came for markets of other shards: it is answered where the market is."""
+        if isinstance(entry, be.TransferReceived):
+            (record, item), self._handed = self._handed or (None, None), None
+            if record is not None and item is not None and not entry.code:
+                self._open_item(record, item)
+        elif isinstance(entry, ie.RequestWaits):
+            where = (entry.event_id, entry.market_id)
+            self._waiting.setdefault(where, deque()).append(entry.waiting)
+        elif isinstance(entry, ie.RequestTaken):
+            self._close()
+            waiting = self._waiting.get((entry.event_id, entry.market_id))
+            if not waiting:
+                place = Place("bets", -1, -1)
+                self._tally.fail(place, f"what is taken for {entry.market_id!r} did not wait")
+            else:
+                record = Record(BETS, -1, -1, 0, None, None)
+                self._open_item(record, waiting.popleft())
+
+    def _open_item(self, record: Record, item: Forwarded) -> None:
+        if item.topic == BETS:
+            key, client_id = item.event_id.encode(), item.client_id
+            asked = record._replace(key=key, value=item.value, client_id=client_id)
+            self._open = (record, Replies(asked, self.firsts))
 
     def finish(self, complete: bool) -> None:
         """The journal ends here; with `complete`, nothing may wait any more."""
@@ -127,7 +160,7 @@ class Answers:
                 self._tally.count("inputs that still wait")
                 if complete:
                     self._unanswered(record)
-        for event_id, (client_id, bet_id), due_ms in self._firsts.pending():
+        for event_id, (client_id, bet_id), due_ms in self.firsts.pending():
             self._tally.count("bets that still wait for their delay")
             if complete:
                 place = Place("bets", -1, -1)
@@ -146,7 +179,7 @@ class Answers:
             return
         self._tally.count("bet records")
         self.bets += 1
-        self._open = (record, Replies(record, self._firsts))
+        self._open = (record, Replies(record, self.firsts))
 
     def _next_operation(self, place: Place, offset: int) -> None:
         self._unknown = False
@@ -169,7 +202,9 @@ class Answers:
             self._tally.fail(place, f"answers record {offset} of transfers, which is not there")
         else:
             self._tally.count("transfers")
-            self._links.received(record)
+            transfer = self._links.received(record)
+            if transfer is not None and isinstance(transfer.body, Forwarded):
+                self._handed = (record, transfer.body)
 
     def _unanswered(self, record: Record) -> None:
         place = Place(record.topic, record.partition, record.offset)

@@ -5,7 +5,9 @@ promises (pipelines/limits.py); a bet that was taken is remembered as long as it
 """
 
 from collections import OrderedDict
+from collections.abc import MutableMapping
 
+from pipelines.audit.moves import FirstsOfMarket
 from pipelines.limits import ANSWERS_OUTSIDE_MARKETS_MAX, BETTOR_KEY_PREFIX, ORPHAN_ANSWERS_MAX
 from pipelines.messages import entries as e
 from pipelines.messages import order_entries as oe
@@ -59,6 +61,27 @@ class FirstAnswers:
             if event is not None and event.pending:
                 return f"event {entry.event_id!r} retired with {len(event.pending)} pending bets"
         return ""
+
+    def leave(self, event_id: str, market_id: str) -> FirstsOfMarket:
+        """Return and forget the answers of a market that goes to another shard."""
+        event = self._events.get(event_id) or _Event()
+        gone = FirstsOfMarket({}, {}, {})
+        kept: tuple[tuple[MutableMapping[BetKey, e.BetEntry], dict[BetKey, e.BetEntry]], ...]
+        kept = ((event.taken, gone.taken), (event.refused, gone.refused))
+        for here, there in kept:
+            there.update((k, entry) for k, entry in here.items() if entry.market_id == market_id)
+            for key in there:
+                del here[key]
+        for key in gone.taken.keys() & event.pending.keys():
+            gone.pending[key] = event.pending.pop(key)
+        return gone
+
+    def arrive(self, event_id: str, firsts: FirstsOfMarket) -> None:
+        """A market came from another shard, with its answers."""
+        event = self._events.setdefault(event_id, _Event())
+        event.taken.update(firsts.taken)
+        event.refused.update(firsts.refused)
+        event.pending.update(firsts.pending)
 
     def pending(self) -> list[tuple[str, BetKey, int]]:
         """Return event, bet and due time of every bet that still waits for its final answer."""

@@ -50,12 +50,12 @@ class Links:
             self._tally.fail(place, what)
         total.add(Transfer(1, place.partition, entry.number, entry.to, entry.body))
 
-    def received(self, record: Record) -> None:
-        """A shard has read this record of `transfers`."""
+    def received(self, record: Record) -> Transfer | None:
+        """A shard has read this record of `transfers`; return what it says, None: unreadable."""
         try:
             transfer = _decode(record.value or b"")
         except msgspec.MsgspecError:
-            return  # a dead letter, which has a check of its own
+            return None  # a dead letter, which has a check of its own
         pair = (transfer.sender, record.partition)
         before = self._numbers.get(pair, 0)
         if transfer.number <= before:
@@ -63,6 +63,7 @@ class Links:
             self._tally.fail(place, f"transfer {transfer.number} comes after {before}")
         self._numbers[pair] = transfer.number
         self._received.setdefault(transfer.sender, _Sum()).add(transfer)
+        return transfer
 
     def lost(self) -> None:
         """Retention has deleted a transfer: the sums cannot be compared any more."""

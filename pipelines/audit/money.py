@@ -78,6 +78,20 @@ class Money:
         elif isinstance(entry, e.MarketUnsettled):
             self._reopened(place, market, entry)
 
+    def leave(self, event_id: str, market_id: str) -> AuditedMarket | ExchangeMoney | None:
+        """Return and forget the ledger of a market that goes to another shard."""
+        exchange = self._exchanges.get(event_id, {}).pop(market_id, None)
+        return exchange or self._markets.get(event_id, {}).pop(market_id, None)
+
+    def arrive(
+        self, event_id: str, market_id: str, ledger: AuditedMarket | ExchangeMoney | None
+    ) -> None:
+        """A market came from another shard, with its ledger."""
+        if isinstance(ledger, ExchangeMoney):
+            self._exchanges.setdefault(event_id, {})[market_id] = ledger
+        elif ledger is not None:
+            self._markets.setdefault(event_id, {})[market_id] = ledger
+
     def _staked(self, market: AuditedMarket, entry: e.BetAccepted | e.BetPending) -> None:
         key = (entry.client_id, entry.bet_id)
         if isinstance(entry, e.BetPending):

@@ -78,8 +78,9 @@ class Odds:
         changed, self._changed = self._changed, {}
         for event_id, market_id in changed:
             event = state.events.get(event_id)
-            if event is not None:
-                self._expect(state, image_of(event, event.markets[market_id]))
+            market = event.markets.get(market_id) if event is not None else None
+            if event is not None and market is not None:
+                self._expect(state, image_of(event, market))
 
     def broken(self, place: Place, why: str) -> None:
         """The journal cannot be folded further, so nothing after it can be compared."""

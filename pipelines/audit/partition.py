@@ -4,7 +4,7 @@ What a fold can tell (odds, hash) ends where the journal can no longer be folded
 go on to its end. Memory is that of the partition's open events, and one record of each topic.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -16,6 +16,7 @@ from pipelines.audit.inputs import Inputs
 from pipelines.audit.letters import Letters
 from pipelines.audit.links import Links
 from pipelines.audit.money import Money
+from pipelines.audit.moves import Luggage, Moves
 from pipelines.audit.odds import Odds
 from pipelines.audit.report import AuditReport, Check
 from pipelines.audit.sequences import Sequences
@@ -23,12 +24,13 @@ from pipelines.audit.tally import Place, Tally
 from pipelines.audit.totals import Totals
 from pipelines.messages.bettor_entries import TransferSent
 from pipelines.messages.entries import JournalRecord
+from pipelines.messages.isolation_entries import MarketArrived, MarketHandedOver
 from pipelines.ports import Positions, Record
 from pipelines.shard.evolve import evolve
 from pipelines.shard.state import ShardState
 from pipelines.topics import JOURNAL
 
-__all__ = ["Audit", "Sources", "audit_partition"]
+__all__ = ["Audit", "Sources", "audit_partition", "audit_partitions"]
 
 _decode = msgspec.msgpack.Decoder(JournalRecord).decode
 ROUND = 1_000  # records between two reports of progress
@@ -44,6 +46,7 @@ class Audit:
         self.transfers = Tally("transfers", "what shards sent each other came once, in order")
         self.bettors = Tally("bettors", "accounts balance, coupons pay what their legs say")
         self.links = Links(self.transfers)
+        self.moves = Moves(self.transfers)
         self.money = Tally("money", "postings of settled markets sum to zero, payouts are right")
         self.hashes = Tally("state hash", "each running shard's state is the fold of its journal")
         self.channels = Tally("channels", "subscribers got odds in order, the newest at last")
@@ -106,10 +109,45 @@ def audit_partition(
 
     `newest` is handed the odds that were read, for the check of the channels.
     """
-    one = _Partition(audit, sources)
+    audit_partitions(audit, [sources], complete, newest, progress)
+
+
+def audit_partitions(
+    audit: Audit,
+    all_sources: Sequence[Sources],
+    complete: bool,
+    newest: Callable[[Odds], None] = lambda odds: None,
+    progress: Callable[[int], None] = lambda records: None,
+) -> None:
+    """Run all checks on partitions that markets went between; one after another where they can.
+
+    A partition waits where a market arrives whose former shard was not read so far.
+    """
+    going = [_steps(audit, s, complete, newest, progress) for s in all_sources]
+    while going:
+        before = audit.moves.settled
+        left = [one for one in going if next(one, False)]
+        if len(left) == len(going) and audit.moves.settled == before:
+            audit.moves.stuck = True  # nobody goes on: what they wait for was not read
+        going = left
+
+
+def _steps(
+    audit: Audit,
+    sources: Sources,
+    complete: bool,
+    newest: Callable[[Odds], None],
+    progress: Callable[[int], None],
+) -> Iterator[bool]:
+    """Audit a partition; yields True whenever it has to wait for another."""
+    one = _Partition(audit, sources, complete)
     read = 0
     for record in sources.journal:
-        one.see(record)
+        journalled = one.decoded(record)
+        if journalled is not None:
+            while one.waits(journalled):
+                yield True
+            one.see(record, journalled)
         read += 1
         if not read % ROUND:
             progress(ROUND)
@@ -119,8 +157,10 @@ def audit_partition(
 
 
 class _Partition:
-    def __init__(self, audit: Audit, sources: Sources) -> None:
+    def __init__(self, audit: Audit, sources: Sources, complete: bool) -> None:
         self._audit = audit
+        self._complete = complete
+        self._whole = True  # no market is here that came from where was not read
         self._partition = sources.partition
         self._state = ShardState(sources.partition)
         self._sequences = Sequences(audit.sequences)
@@ -144,25 +184,45 @@ class _Partition:
         self._last_offset = -1
         self._hashes.see(self._state, -1)
 
-    def see(self, record: Record) -> None:
-        place = Place(JOURNAL, self._partition, record.offset)
+    def decoded(self, record: Record) -> JournalRecord | None:
+        """Return the next record of the journal, None where it cannot be read."""
+        try:
+            return _decode(record.value or b"")
+        except msgspec.MsgspecError as error:
+            place = Place(JOURNAL, self._partition, record.offset)
+            self._ended_before(record)
+            self._audit.sequences.fail(place, f"is no journal record: {error}")
+            self._break(place, "a record of the journal cannot be read")
+            return None
+
+    def waits(self, journalled: JournalRecord) -> bool:
+        """Return whether the partition that a market comes from must be read first."""
+        entry, moves = journalled.entry, self._audit.moves
+        return isinstance(entry, MarketArrived) and not moves.is_there(entry) and not moves.stuck
+
+    def _ended_before(self, record: Record) -> None:
+        """Note whether a transaction ended: its marker took an offset."""
         if self._folds and self._last_offset >= 0 and record.offset != self._last_offset + 1:
             self.odds.committed(self._state)
         self._last_offset = record.offset
-        try:
-            journalled = _decode(record.value or b"")
-        except msgspec.MsgspecError as error:
-            self._audit.sequences.fail(place, f"is no journal record: {error}")
-            self._break(place, "a record of the journal cannot be read")
-            return
+
+    def see(self, record: Record, journalled: JournalRecord) -> None:
+        place = Place(JOURNAL, self._partition, record.offset)
+        self._ended_before(record)
         self._audit.totals.entry(journalled.entry)
         self._sequences.see(place, record.key or b"", journalled)
-        self._answers.see(place, journalled)
+        if isinstance(journalled.entry, MarketArrived):
+            self._arrived(place, journalled.entry)
+        if self._whole:
+            self._answers.see(place, journalled)
         self._letters.see(place, journalled.entry)
         self._positions = Positions(
             journalled.bets_next, journalled.events_next, journalled.transfers_next
         )
-        self._money.see(place, journalled.entry, journalled.at_ms)
+        if self._whole:
+            self._money.see(place, journalled.entry, journalled.at_ms)
+        if isinstance(journalled.entry, MarketHandedOver):
+            self._left(place, journalled.entry)
         self._bettors.see(place, journalled.entry)
         if isinstance(journalled.entry, TransferSent):
             self._audit.links.sent(place, journalled.entry)
@@ -170,11 +230,27 @@ class _Partition:
             self.odds.see(self._state, journalled.entry)
             self._hashes.see(self._state, record.offset)
 
+    def _left(self, place: Place, entry: MarketHandedOver) -> None:
+        """A market goes on to another partition, and so does what is known of it."""
+        where = (entry.event_id, entry.market_id)
+        firsts, ledger = self._answers.firsts.leave(*where), self._money.leave(*where)
+        luggage = Luggage(firsts, ledger, entry.digest, entry.event_seq)
+        self._audit.moves.left(place, entry, luggage)
+
+    def _arrived(self, place: Place, entry: MarketArrived) -> None:
+        luggage = self._audit.moves.arrived(place, entry, self._complete)
+        if luggage is None:
+            self._whole = False
+            return
+        self._answers.firsts.arrive(entry.event_id, luggage.firsts)
+        self._money.arrive(entry.event_id, entry.market_id, luggage.ledger)
+
     def finish(self, sources: Sources, complete: bool) -> None:
         if self._folds:
             self.odds.committed(self._state)
         self.odds.finish(self._state)
-        self._answers.finish(complete)
+        if self._whole:
+            self._answers.finish(complete)
         self._bettors.finish(complete)
         self._letters.finish(self._positions)
         self._catch_up(sources)

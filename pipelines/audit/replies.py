@@ -12,7 +12,9 @@ from pipelines.messages import bettor_entries as be
 from pipelines.messages import cash_out_entries as co
 from pipelines.messages import entries as e
 from pipelines.messages import order_entries as oe
+from pipelines.messages.bettor_entries import TransferSent
 from pipelines.messages.coupon_requests import CouponRequest
+from pipelines.messages.isolation_entries import RequestWaits
 from pipelines.messages.requests import (
     BetRequest,
     CancelRequest,
@@ -20,8 +22,10 @@ from pipelines.messages.requests import (
     ReplaceRequest,
     UpdateRequest,
 )
+from pipelines.messages.transfers import Forwarded
 from pipelines.ports import Record
 from pipelines.shard.decode import Incoming, Unreadable, decode_bets
+from pipelines.shard.forward import incoming_of
 
 __all__ = ["REPLIES_MAX", "Replies", "same_body"]
 
@@ -83,6 +87,8 @@ class Replies:
         if at >= len(self._entries):
             return 0
         entry = self._entries[at]
+        if isinstance(entry, TransferSent | RequestWaits):
+            return self._elsewhere(entry, one)
         if isinstance(request, BetRequest):
             return 1 if self._answers(entry, self._known[at], one.client_id, request) else 0
         if isinstance(request, CancelRequest):
@@ -101,6 +107,18 @@ class Replies:
         answered = isinstance(entry, e.BetRejected | e.BetRepeated | e.BetConflict)
         whose = (one.client_id, request.fields.get("bet_id"))
         return 1 if answered and _of(entry) == whose else 0
+
+    def _elsewhere(self, entry: TransferSent | RequestWaits, one: Incoming) -> int:
+        """A request for a market of another shard is answered there; it left as it came."""
+        item = entry.body if isinstance(entry, TransferSent) else entry.waiting
+        if not isinstance(item, Forwarded) or item.event_id != self._event_id:
+            return 0
+        sent, request = incoming_of(item).request, one.request
+        if isinstance(request, Unreadable):
+            same = isinstance(sent, Unreadable) and item.bet_id == request.fields.get("bet_id")
+        else:
+            same = sent == request
+        return int(same and item.client_id == one.client_id)
 
     def _coupon(self, at: int, client_id: str, coupon: CouponRequest) -> int:
         """Count the replies to a coupon: one, and the hold of its stake in an account."""

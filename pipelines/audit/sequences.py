@@ -9,6 +9,14 @@ from pipelines.audit.tally import Place, Tally
 from pipelines.limits import BETTOR_KEY_PREFIX
 from pipelines.messages import bettor_entries as be
 from pipelines.messages import entries as e
+from pipelines.messages.isolation_entries import (
+    AwayMarketEnded,
+    MarketArrived,
+    MarketHandedOver,
+    MarketRecalled,
+    RequestTaken,
+    RequestWaits,
+)
 
 __all__ = ["Sequences"]
 
@@ -28,6 +36,10 @@ _MAY_BE_OUTSIDE: Final = frozenset(
         e.EventRetired,
         e.OperationRefused,
         be.LegRefused,
+        MarketRecalled,
+        RequestWaits,
+        RequestTaken,
+        AwayMarketEnded,
     }
 )
 
@@ -70,12 +82,19 @@ class Sequences:
             if entry.event_id.startswith(BETTOR_KEY_PREFIX) and entry.event_seq:
                 self._bettor(place, entry)
                 return
-            if not isinstance(entry, e.EventWasOpened):
+            if isinstance(entry, MarketArrived):  # a guest; its numbers begin where it likes
+                event = self._events[entry.event_id] = _Event()
+                event.seq = entry.event_seq - 1
+            elif not isinstance(entry, e.EventWasOpened):
                 if entry.event_seq:
                     self._tally.fail(place, f"event {entry.event_id!r} has not been opened")
                 return
-            event = self._events[entry.event_id] = _Event()
-            self._tally.count("events")
+            else:
+                event = self._events[entry.event_id] = _Event()
+                self._tally.count("events")
+        if isinstance(entry, MarketArrived) and entry.event_seq > event.seq:
+            event.seq = entry.event_seq - 1  # above the numbers of both shards
+            event.markets[entry.market_id] = entry.market_seq - 1  # see `moves.py`
         name = f"event_seq of {entry.event_id!r}"
         self._follows(place, name, event.seq + 1, entry.event_seq)
         event.seq = entry.event_seq
@@ -102,6 +121,8 @@ class Sequences:
             known = 0
         self._follows(place, f"market_seq of {name!r}", known + 1, number)
         event.markets[name] = number
+        if isinstance(entry, MarketHandedOver):
+            del event.markets[name]
 
     def _follows(self, place: Place, name: str, expected: int, found: int) -> None:
         if found != expected:

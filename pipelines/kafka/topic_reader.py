@@ -54,6 +54,7 @@ class TopicReader:
             "queued.max.messages.kbytes": QUEUED_KIB_MAX,
             "error_cb": lambda error: logger.debug("kafka reader topic=%s error=%s", topic, error),
         }
+        self._turn: object = None  # whose read was the last
         self._committed = Consumer(common | {"isolation.level": "read_committed"}, logger=logger)
         self._all = Consumer(common | {"isolation.level": "read_uncommitted"}, logger=logger)
 
@@ -82,6 +83,20 @@ class TopicReader:
                 raise BrokerError(f"a transaction on {self.topic}/{partition} stays open")
             time.sleep(0.02)
         return bounds
+
+    def resume(self, partition: int, bounds: Bounds) -> Iterator[Record]:
+        """Yield as `read` does, but go on where it was after another read of this topic."""
+        turn, first = object(), bounds.first
+        records: Iterator[Record] = iter(())
+        while True:
+            if self._turn is not turn:
+                self._turn = turn
+                records = self.read(partition, Bounds(first, bounds.end))
+            record = next(records, None)
+            if record is None:
+                return
+            first = record.offset + 1
+            yield record
 
     def read(self, partition: int, bounds: Bounds) -> Iterator[Record]:
         """Yield the committed records within bounds. Raises BrokerError where they do not come.

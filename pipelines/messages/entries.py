@@ -11,6 +11,7 @@ from msgspec import Meta, Struct
 
 from pipelines.messages import bettor_entries as be
 from pipelines.messages import cash_out_entries as co
+from pipelines.messages import isolation_entries as ie
 from pipelines.messages import order_entries as oe
 from pipelines.messages.bet_entries import (
     BetAccepted,
@@ -239,7 +240,7 @@ _Event = EventWasOpened | EventIsStarting | EventRetired | OperationRefused
 _Market = MarketWasOpened | MarketChanged | OddsSet | SelectionWasRemoved
 _Settled = MarketResulted | BetSettled | MarketSettled | BetUnsettled | MarketUnsettled
 _Book = _Bet | _Reply | _Event | _Market | _Settled | AnySettlingEntry
-_Other = co.AnyCashOutEntry | AnyRiskEntry
+_Other = co.AnyCashOutEntry | AnyRiskEntry | ie.AnyIsolationEntry
 Entry = _Book | oe.AnyOrderEntry | be.AnyBettorEntry | _Other
 
 

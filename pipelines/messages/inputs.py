@@ -2,10 +2,11 @@
 
 from pipelines.messages.account_operations import AccountOperation
 from pipelines.messages.coupon_requests import CouponRequest
+from pipelines.messages.isolation_operations import IsolationOperation
 from pipelines.messages.operations import Operation
 from pipelines.messages.requests import Request
 
 __all__ = ["AnyOperation", "AnyRequest"]
 
 AnyRequest = Request | CouponRequest
-AnyOperation = Operation | AccountOperation
+AnyOperation = Operation | AccountOperation | IsolationOperation

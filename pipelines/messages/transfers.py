@@ -14,6 +14,8 @@ from pipelines.messages.requests import PricePolicy
 
 __all__ = [
     "Body",
+    "EventEnded",
+    "Forwarded",
     "FundsAnswered",
     "FundsAsked",
     "FundsPaid",
@@ -24,6 +26,9 @@ __all__ = [
     "LegCameOut",
     "LegEnded",
     "LegReopened",
+    "MarketAskedBack",
+    "MarketEnded",
+    "MarketMoved",
     "Send",
     "Transfer",
 ]
@@ -128,6 +133,56 @@ class LegReopened(Struct, frozen=True, gc=False, array_like=True, tag="leg_reope
     settlement: int
 
 
+class Forwarded(Struct, frozen=True, gc=False, array_like=True, tag="forwarded"):
+    """Home of an event to the shard that has a market of it: decide this, as it came.
+
+    `topic` bets or events; `bet_id` is the id that is answered first there, "" where none is.
+    With a `code` the request broke the schema, and `value` is what could be read of the bet.
+    """
+
+    topic: str
+    event_id: str
+    market_id: str
+    client_id: str
+    bet_id: str
+    value: bytes
+    code: str = ""
+    reason: str = ""
+
+
+class MarketMoved(Struct, frozen=True, gc=False, array_like=True, tag="market_moved"):
+    """Part `part` (from 0) of `parts` of a market's state; numbers are those it was left at."""
+
+    event_id: str
+    market_id: str
+    event_seq: int
+    market_seq: int
+    part: int
+    parts: int
+    data: bytes
+
+
+class MarketAskedBack(Struct, frozen=True, gc=False, array_like=True, tag="market_asked_back"):
+    """Home of an event to the shard that has a market of it: hand it over."""
+
+    event_id: str
+    market_id: str
+
+
+class MarketEnded(Struct, frozen=True, gc=False, array_like=True, tag="market_ended"):
+    """To the home of an event: its market is settled here, or open again."""
+
+    event_id: str
+    market_id: str
+    settled: bool
+
+
+class EventEnded(Struct, frozen=True, gc=False, array_like=True, tag="event_ended"):
+    """Home of an event to those that had markets of it: forget it."""
+
+    event_id: str
+
+
 Body = (
     FundsAsked
     | FundsAnswered
@@ -139,6 +194,11 @@ Body = (
     | LegEnded
     | LegCameOut
     | LegReopened
+    | Forwarded
+    | MarketMoved
+    | MarketAskedBack
+    | MarketEnded
+    | EventEnded
 )
 
 

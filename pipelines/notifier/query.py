@@ -3,12 +3,14 @@
 Answers come from the shard that owns the partition; they are of its committed state or newer.
 """
 
-from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple, Protocol
 
 from pipelines.errors import OverroundError
 
-__all__ = ["Page", "SettledBet", "ShardQuery", "ShardUnavailable"]
+__all__ = ["Page", "SettledBet", "ShardQuery", "ShardUnavailable", "holder"]
+
+HOPS_MAX: Final = 4
 
 
 class ShardUnavailable(OverroundError):
@@ -30,6 +32,19 @@ class Page(NamedTuple):
 
     bets: Sequence[SettledBet]
     next: int | None
+
+
+def holder(ask: Callable[[int], int], partition: int) -> int:
+    """Return the partition that has a market, from where it was settled; `ask` one who has it.
+
+    Raises ShardUnavailable while the market is on its way.
+    """
+    for _ in range(HOPS_MAX):
+        told = ask(partition)
+        if told == partition:
+            return partition
+        partition = told
+    raise ShardUnavailable("the market is on its way to another shard")
 
 
 class ShardQuery(Protocol):

@@ -2,7 +2,7 @@
 
 | channel               | name  | id                                               | data        |
 |-----------------------|-------|--------------------------------------------------|-------------|
-| outbound:odds:<event> | odds  | <event>:<event_seq>                              | full image  |
+| outbound:odds:<event> | odds  | <event>:<event_seq>, see `message_id`            | full image  |
 | outbound:events       | event | <event>:<market>:<version>:<settlement>:<status> | the summary |
 
 The summary (event_id, event_name, market_id, name, market_type, status, in_play, start_ms,
@@ -18,21 +18,45 @@ from pipelines import channels
 from pipelines.limits import EVENTS_PER_SHARD_MAX
 from pipelines.messages.images import OddsImage
 from pipelines.ports import Publication
+from pipelines.publisher.message_id import message_id
 
-__all__ = ["OUTBOUND_EVENTS", "Summaries", "odds_of"]
+__all__ = ["OUTBOUND_EVENTS", "Newest", "Summaries", "odds_of"]
 
 OUTBOUND_EVENTS: Final = "outbound:events"
 SUMMARIES_REMEMBERED_MAX: Final = 2 * EVENTS_PER_SHARD_MAX
 
 
-def odds_of(image: OddsImage) -> Publication:
-    """Return the publication of an image; its data is the image as JSON values, keys in order."""
+def odds_of(image: OddsImage, guest: int = -1) -> Publication:
+    """Return the publication of an image; its data is the image as JSON values, keys in order.
+
+    `guest`: as in `message_id`.
+    """
     return Publication(
         channels.odds_out(image.event_id),
-        f"{image.event_id}:{image.event_seq}",
+        message_id(image.event_id, image.event_seq, guest),
         "odds",
         msgspec.to_builtins(image),
     )
+
+
+class Newest:
+    """Remembers the number of each market's newest image: those of a market that changed its shard
+    are read from two partitions, and the older may come last."""
+
+    def __init__(self, remembered_max: int = SUMMARIES_REMEMBERED_MAX) -> None:
+        self._remembered_max = remembered_max
+        self._last: OrderedDict[tuple[str, str], int] = OrderedDict()
+
+    def is_older(self, image: OddsImage) -> bool:
+        """Return whether a newer image of the market was read before."""
+        market = (image.event_id, image.market_id)
+        if image.seq < self._last.get(market, 0):
+            return True
+        self._last[market] = image.seq
+        self._last.move_to_end(market)
+        if len(self._last) > self._remembered_max:
+            self._last.popitem(last=False)
+        return False
 
 
 class Summaries:

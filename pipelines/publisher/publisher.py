@@ -25,7 +25,8 @@ from pipelines.messages.entries import JournalRecord
 from pipelines.messages.images import OddsImage
 from pipelines.ports import Clock, Edge
 from pipelines.publisher.conflation import Conflator, Outcome, Position
-from pipelines.publisher.odds import Summaries, odds_of
+from pipelines.publisher.message_id import guest_partition
+from pipelines.publisher.odds import Newest, Summaries, odds_of
 from pipelines.publisher.receipts import receipt_of
 from pipelines.settings import Settings
 from pipelines.topics import JOURNAL, ODDS
@@ -86,6 +87,8 @@ class Publisher:
         self._metrics = metrics or PublisherMetrics()
         self._conflator = Conflator(settings.odds_interval_ms)
         self._summaries = Summaries()
+        self._newest = Newest()
+        self._partitions = settings.partitions
         self._images = msgspec.msgpack.Decoder(OddsImage)
         self._records = msgspec.msgpack.Decoder(JournalRecord)
         self._backoff = Backoff(randomness)
@@ -174,13 +177,19 @@ class Publisher:
     def _offer(self, record: ReadRecord, position: Position) -> None:
         value = record.value or b""
         if record.topic == JOURNAL:
-            receipt = receipt_of(self._records.decode(value), record.partition)
+            decided = self._records.decode(value)
+            event_id = decided.entry.event_id
+            guest = guest_partition(event_id, record.partition, self._partitions)
+            receipt = receipt_of(decided, record.partition, guest)
             if receipt is not None:
                 self._conflator.offer_receipt(receipt, position)
         elif record.topic == ODDS:
             image = self._images.decode(value)
+            if self._newest.is_older(image):
+                return
             market = (image.event_id, image.market_id)
-            self._conflator.offer_image(("odds", *market), odds_of(image), position)
+            guest = guest_partition(image.event_id, record.partition, self._partitions)
+            self._conflator.offer_image(("odds", *market), odds_of(image, guest), position)
             summary = self._summaries.changed(image)
             if summary is not None:
                 self._conflator.offer_image(("event", *market), summary, position)

@@ -30,14 +30,16 @@ journal, which is the same after a restart.
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from pipelines import channels
 from pipelines.codes import SENTENCES, Code
 from pipelines.messages import cash_out_entries as co
 from pipelines.messages import entries as e
+from pipelines.messages.isolation_entries import AnyIsolationEntry
 from pipelines.ports import Publication
 from pipelines.publisher.bettor_receipts import BETTOR_RECEIPTS, NO_BETTOR_RECEIPT
+from pipelines.publisher.message_id import message_id
 from pipelines.publisher.order_receipts import NO_ORDER_RECEIPT, ORDER_RECEIPTS
 
 __all__ = ["NO_RECEIPT", "RECEIPTS", "receipt_of"]
@@ -77,6 +79,7 @@ NO_RECEIPT: Final = frozenset(
         e.OperationTaken,
         *NO_ORDER_RECEIPT,
         *NO_BETTOR_RECEIPT,
+        *get_args(AnyIsolationEntry),
     }
 )
 
@@ -216,8 +219,11 @@ RECEIPTS: Final[Mapping[type[e.EntryBase], Callable[[Any], tuple[str, _Fields]]]
 )
 
 
-def receipt_of(record: e.JournalRecord, partition: int) -> Publication | None:
-    """Return the receipt of a journal record, or None where it answers nobody."""
+def receipt_of(record: e.JournalRecord, partition: int, guest: int = -1) -> Publication | None:
+    """Return the receipt of a journal record, or None where it answers nobody.
+
+    `guest`: as in `message_id`.
+    """
     entry = record.entry
     make = RECEIPTS.get(type(entry))
     client_id = getattr(entry, "client_id", "")
@@ -232,11 +238,12 @@ def receipt_of(record: e.JournalRecord, partition: int) -> Publication | None:
         "at_ms": record.at_ms,
         "status": name,
     }
-    return Publication(channels.bets_out(client_id), _id(record, partition), name, common | own)
+    number = _id(record, partition, guest)
+    return Publication(channels.bets_out(client_id), number, name, common | own)
 
 
-def _id(record: e.JournalRecord, partition: int) -> str:
+def _id(record: e.JournalRecord, partition: int, guest: int) -> str:
     entry = record.entry
     if entry.event_seq > 0:
-        return f"{entry.event_id}:{entry.event_seq}"
+        return message_id(entry.event_id, entry.event_seq, guest)
     return f"journal:{partition}:{record.shard_seq}"

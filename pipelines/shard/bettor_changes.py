@@ -9,8 +9,10 @@ from pipelines.errors import JournalError
 from pipelines.limits import COUPONS_PER_BETTOR_MAX, EVENT_RETENTION_MS, REFERENCES_PER_BETTOR_MAX
 from pipelines.messages import bettor_entries as be
 from pipelines.messages.entry_bases import EntryBase
+from pipelines.messages.transfers import Forwarded
 from pipelines.shard.bettor import UNKNOWN, BettorState, Coupon, CouponLeg, client_of
 from pipelines.shard.clock import timers_of
+from pipelines.shard.isolation_changes import remember
 from pipelines.shard.state import (
     ACCEPTED,
     LOST,
@@ -31,6 +33,8 @@ _RESULTS: Final = {"win": WON, "loss": LOST, "void": VOID}
 
 def _sent(shard: ShardState, event: None, market: None, entry: be.TransferSent, at_ms: int) -> None:
     shard.transfers_sent = entry.number
+    if type(entry.body) is Forwarded:
+        remember(shard, entry.body)
 
 
 def _received(

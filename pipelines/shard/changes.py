@@ -5,10 +5,11 @@ from typing import Final
 from pipelines.books.engines import open_book
 from pipelines.books.exchange import ExchangeBook
 from pipelines.books.fixed import FixedBook
-from pipelines.limits import EVENT_RETENTION_MS, RETIRED_EVENTS_MAX
+from pipelines.limits import RETIRED_EVENTS_MAX
 from pipelines.messages import cash_out_entries as co
 from pipelines.messages import entries as e
 from pipelines.shard.clock import timers_of
+from pipelines.shard.isolation_changes import retire_when_settled
 from pipelines.shard.order import Order
 from pipelines.shard.risk_changes import count_bet, note_prices
 from pipelines.shard.settling_changes import arm
@@ -173,10 +174,7 @@ def market_settled(
     arm(shard, event, market)
     market.postings = entry.postings
     market.escrow_minor -= sum(amount for _, amount in entry.postings)
-    if all(m.settled for m in event.markets.values()):
-        due = shard.now_ms + EVENT_RETENTION_MS
-        shard.timers.remove("retire", event.event_id, "", "")
-        shard.timers.add((due, shard.shard_seq, "retire", event.event_id, "", ""))
+    retire_when_settled(shard, event)
 
 
 def bet_unsettled(

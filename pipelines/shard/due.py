@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from pipelines.messages import bettor_entries as be
 from pipelines.messages import entries as e
-from pipelines.messages.transfers import Send
+from pipelines.messages.transfers import EventEnded, Send
 from pipelines.shard.bets import decide_due_bet
 from pipelines.shard.coupons import decide_due_coupon
 from pipelines.shard.funds import decide_late_funds
@@ -31,4 +31,6 @@ def decide_due(shard: ShardState, timer: Timer) -> Iterable[e.Entry | Send]:
     if kind == "hold":
         return [decide_late_funds(event, client_id, bet_id)]
     head = (key, event.seq + 1, "", 0)
-    return [e.EventIsStarting(*head, event.name) if kind == "start" else e.EventRetired(*head)]
+    if kind == "start":
+        return [e.EventIsStarting(*head, event.name)]
+    return [e.EventRetired(*head), *(Send(to, EventEnded(key)) for to in event.guests)]

@@ -13,7 +13,7 @@ from pipelines.codes import Code
 from pipelines.messages import entries as e
 from pipelines.messages.bettor_entries import TransferSent
 from pipelines.messages.dead_letters import DeadLetter
-from pipelines.messages.transfers import Send, Transfer
+from pipelines.messages.transfers import MarketEnded, Send, Transfer
 from pipelines.ports import Output, Positions, Record
 from pipelines.shard.evolve import evolve
 from pipelines.shard.funds import follow
@@ -67,8 +67,9 @@ class Emitter:
         images = 0
         for event_id, market_id in dirty:
             event = self._state.events.get(event_id)
-            if event is not None:
-                image = image_of(event, event.markets[market_id])
+            market = event.markets.get(market_id) if event is not None else None
+            if event is not None and market is not None:  # it may have left for another shard
+                image = image_of(event, market)
                 outputs.append((ODDS, event_id.encode(), _encode(image)))
                 images += 1
         outputs += sent
@@ -111,6 +112,9 @@ class Emitter:
         kind = type(entry)
         if state.account_markets and (send := follow(state, entry)) is not None:
             self.apply(send, at_ms)
+        if kind in _ENDS and state.events[entry.event_id].guest:
+            ended = MarketEnded(entry.event_id, entry.market_id, kind is e.MarketSettled)
+            self.apply(Send(entry.event_id, ended), at_ms)
         if kind in _ENDS and state.events[entry.event_id].markets[entry.market_id].legs:
             self._legs(entry, at_ms)
         if kind in UNSEEN:

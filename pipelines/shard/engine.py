@@ -7,17 +7,13 @@ next decision sees it. `Engine.drain` hands over what a transaction has to write
 from collections.abc import Sequence
 
 from pipelines.codes import Code
-from pipelines.limits import (
-    BETTOR_KEY_PREFIX,
-    EVENTS_PER_SHARD_MAX,
-    ID_LENGTH_MAX,
-    KEY_LENGTH_MAX,
-)
 from pipelines.messages import entries as e
-from pipelines.messages.account_operations import AccountSet, Deposit, Withdrawal
+from pipelines.messages.account_operations import AccountOperation
+from pipelines.messages.isolation_entries import RequestTaken
+from pipelines.messages.isolation_operations import IsolationOperation
 from pipelines.messages.operations import BetsVoided, Result
 from pipelines.messages.requests import BetRequest
-from pipelines.messages.transfers import Send
+from pipelines.messages.transfers import Forwarded, Send
 from pipelines.ports import Record
 from pipelines.shard.account import decide_account
 from pipelines.shard.bets import decide_bet
@@ -32,8 +28,18 @@ from pipelines.shard.decode import (
 )
 from pipelines.shard.due import decide_due
 from pipelines.shard.emitter import Drained, Emitter
+from pipelines.shard.forward import (
+    decide_forward,
+    has_arrived,
+    incoming_of,
+    operation_elsewhere,
+    request_elsewhere,
+    waiting_for,
+)
 from pipelines.shard.funds import with_funds
 from pipelines.shard.intake import decide_transfer
+from pipelines.shard.isolation import decide_isolation
+from pipelines.shard.keys import Keys
 from pipelines.shard.legs import void_legs
 from pipelines.shard.operations import decide_operation
 from pipelines.shard.requests import decide_request
@@ -54,12 +60,13 @@ Answer = e.Entry | list[e.Entry] | list[e.Entry | Send]
 class Engine:
     """One shard's decisions. Not thread-safe: its loop owns it."""
 
-    def __init__(self, state: ShardState) -> None:
+    def __init__(self, state: ShardState, partitions: int = 1) -> None:
         self.state = state
+        self._partitions = partitions
         self._out = Emitter(state)
         self._emit = self._out.emit
         self._apply = self._out.apply
-        self._keys: dict[bytes, str] = {}  # a cache, bounded
+        self._key_of = Keys().read
 
     def process(self, record: Record) -> None:
         """Decide one input record; it leaves at least one journal entry."""
@@ -110,6 +117,12 @@ class Engine:
         if timers.due_ms <= at_ms:
             self._fire(feed, at_ms)
             event = state.events.get(key)
+        if event is not None and event.away:
+            value = record.value or b""
+            elsewhere = request_elsewhere(state, event, record.client_id, request, value)
+            if elsewhere is not None:
+                self._apply(decide_forward(event, elsewhere), at_ms)
+                return
         answer = decide_bet(state, event, key, record.client_id, request, at_ms)
         if state.account_markets or type(answer) is list:
             self._answer(record, key, answer, at_ms)
@@ -120,6 +133,11 @@ class Engine:
         state = self.state
         event = self._pass_time(record, key)
         at_ms = time_of(state, event, 0, record.timestamp_ms)
+        if event is not None and event.away and one.client_id:
+            elsewhere = request_elsewhere(state, event, one.client_id, one.request)
+            if elsewhere is not None:
+                self._apply(decide_forward(event, elsewhere), at_ms)
+                return
         answer = decide_request(state, key, one, at_ms)
         if isinstance(answer, tuple):
             self._unanswerable(record, key, one, *answer)
@@ -145,22 +163,44 @@ class Engine:
         self._out.transfers_next = record.offset + 1
         state = self.state
         transfer = decode_transfer(record.value)
-        key = self._key_of(record.key)
-        if isinstance(transfer, Unreadable) or key != transfer.to:
+        if isinstance(transfer, Unreadable) or record.key != transfer.to.encode():
             self._pass_time(record, "")
             reason = transfer.reason if isinstance(transfer, Unreadable) else "not its key"
             self._dead_letter(record, "", Code.INVALID_INPUT_DATA, reason)
             return
+        key, body = transfer.to, transfer.body
         wall_ms = max(state.now_ms, record.timestamp_ms)
         self._fire(None, wall_ms)
         event = self._pass_time(record, key)
         at_ms = time_of(state, event, 0, record.timestamp_ms)
         feed = event if event is not None and event.feed_clock else None
+        repeated = transfer.number <= state.transfers_seen.get(transfer.sender, 0)
+        waiting = waiting_for(state, body)
         for one in decide_transfer(state, transfer):
             # Only what happens to a feed's event goes by its feed's time.
             of_event = not isinstance(one, Send) and one.event_id == key
             self._apply(one, at_ms if of_event else wall_ms)
+        if isinstance(body, Forwarded) and not repeated:
+            self._decide_item(body, wall_ms)
+        for item in waiting if has_arrived(state, body) else ():
+            head = (item.event_id, state.events[item.event_id].seq + 1, item.market_id, 0)
+            self._emit(RequestTaken(*head), wall_ms)
+            self._decide_item(item, wall_ms)
         self._fire(feed, at_ms)
+
+    def _decide_item(self, item: Forwarded, at_ms: int) -> None:
+        """Decide what came for a market elsewhere, as if it had come here."""
+        state, key = self.state, item.event_id
+        if item.topic == BETS:
+            answer = decide_request(state, key, incoming_of(item), at_ms)
+            assert not isinstance(answer, tuple), "its bettor is known"
+            for one in answer if isinstance(answer, list) else [answer]:
+                self._apply(one, at_ms)
+            return
+        operation = decode_operation(item.value)
+        assert not isinstance(operation, Unreadable | AccountOperation | IsolationOperation)
+        for entry in decide_operation(state, key, operation, at_ms):
+            self._emit(entry, at_ms)
 
     def _operation(self, record: Record) -> None:
         state = self.state
@@ -173,7 +213,7 @@ class Engine:
             self._dead_letter(record, key or "", operation.code, operation.reason)
             return
         assert key is not None
-        if isinstance(operation, AccountSet | Deposit | Withdrawal):
+        if isinstance(operation, AccountOperation):
             self._pass_time(record, key)
             for entry in decide_account(state, key, operation):
                 self._emit(entry, time_of(state, None, 0, record.timestamp_ms))
@@ -184,6 +224,15 @@ class Engine:
         event = self._pass_time(record, key, operation.at_ms)
         feed = event is not None and event.feed_clock
         at_ms = time_of(state, event, operation.at_ms, record.timestamp_ms)
+        if isinstance(operation, IsolationOperation):
+            for one in decide_isolation(state, key, operation, self._partitions):
+                self._apply(one, at_ms)
+            return
+        if event is not None and event.away:
+            elsewhere = operation_elsewhere(event, operation, record.value or b"")
+            if elsewhere is not None:
+                self._apply(elsewhere, at_ms)
+                return
         for entry in decide_operation(state, key, operation, at_ms):
             if isinstance(entry, e.EventWasOpened) and entry.clock == "feed":
                 self._emit(entry, operation.at_ms)
@@ -202,27 +251,6 @@ class Engine:
         at_ms = time_of(state, event, stated_ms, record.timestamp_ms)
         self._fire(event if event is not None and event.feed_clock else None, at_ms)
         return state.events.get(key)
-
-    def _key_of(self, key: bytes | None) -> str | None:
-        """Return a record's key as an event id, None where it cannot be one."""
-        if key is None:
-            return None
-        known = self._keys.get(key)
-        if known is not None:
-            return known
-        if not key or len(key) > KEY_LENGTH_MAX * 4:
-            return None
-        try:
-            text = key.decode()
-        except UnicodeDecodeError:
-            return None
-        own = text.startswith(BETTOR_KEY_PREFIX)
-        if len(text) > (KEY_LENGTH_MAX if own else ID_LENGTH_MAX):
-            return None
-        if len(self._keys) >= EVENTS_PER_SHARD_MAX:
-            self._keys.clear()
-        self._keys[key] = text
-        return text
 
     def _without_key(self, record: Record, incoming: list[Incoming]) -> None:
         reason = "the record has no usable key"

@@ -5,6 +5,7 @@ state in which it was decided. A journal that does not fit raises JournalError.
 """
 
 from collections.abc import Callable
+from sys import intern
 from typing import Any, Final
 
 from pipelines.errors import JournalError
@@ -15,9 +16,11 @@ from pipelines.limits import (
 )
 from pipelines.messages import cash_out_entries as co
 from pipelines.messages import entries as e
+from pipelines.messages.isolation_entries import MarketArrived
 from pipelines.shard import changes, settling_changes
 from pipelines.shard.bettor_changes import APPLY_TO_BETTORS, count_in_bettor
 from pipelines.shard.clock import timers_of
+from pipelines.shard.isolation_changes import APPLY_TO_ISOLATION
 from pipelines.shard.order import Order
 from pipelines.shard.order_changes import APPLY_TO_ORDERS
 from pipelines.shard.risk_changes import APPLY_TO_RISK, count_bet
@@ -69,7 +72,7 @@ def evolve(shard: ShardState, record: e.JournalRecord) -> None:
     market = None
     if event is not None:
         event_seq, market_seq = entry.event_seq, entry.market_seq
-        if event_seq != event.seq + 1:
+        if event_seq != event.seq + 1 and not (kind is MarketArrived and event_seq > event.seq):
             raise JournalError(f"event {event.event_id}: {event.seq} then {event_seq}")
         event.seq = event_seq
         if market_seq:
@@ -85,7 +88,7 @@ def evolve(shard: ShardState, record: e.JournalRecord) -> None:
 
 def _bet(entry: e.BetEntry, status: int, odds_e4: int, at_ms: int) -> Bet:
     return Bet(
-        entry.client_id,
+        intern(entry.client_id),
         entry.bet_id,
         entry.market_id,
         entry.selection_id,
@@ -103,8 +106,8 @@ def _bet(entry: e.BetEntry, status: int, odds_e4: int, at_ms: int) -> Bet:
 def _accepted(
     shard: ShardState, event: EventState, market: MarketState, entry: e.BetAccepted, at_ms: int
 ) -> None:
-    # Written out: this runs once for nearly every bet.
-    client_id, bet_id = entry.client_id, entry.bet_id
+    # Written out: this runs once for nearly every bet. A bettor's name is kept once for all bets.
+    client_id, bet_id = intern(entry.client_id), entry.bet_id
     selection_id, stake_minor, odds_e4 = entry.selection_id, entry.stake_minor, entry.odds_e4
     bet = Bet(
         client_id,
@@ -264,4 +267,5 @@ _APPLY: Final[dict[type, Callable[..., None]]] = {
     **APPLY_TO_ORDERS,
     **APPLY_TO_BETTORS,
     **APPLY_TO_RISK,
+    **APPLY_TO_ISOLATION,
 }

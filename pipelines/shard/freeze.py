@@ -17,7 +17,7 @@ import pipelines
 from pipelines.errors import CodecError
 from pipelines.shard.state import EventState, ShardState
 
-__all__ = ["frozen", "shape", "thawed"]
+__all__ = ["frozen", "load", "shape", "thawed"]
 
 _PROTOCOL: Final = 5
 _CODE: Final = ("books", "messages", "shard")
@@ -51,7 +51,7 @@ def thawed(parts: Iterable[bytes]) -> ShardState:
     """Return the state that was frozen. Raises CodecError."""
     shard: ShardState | None = None
     for part in parts:
-        found = _load(part)
+        found = load(part)
         if shard is None:
             if not isinstance(found, ShardState):
                 raise CodecError("a snapshot does not begin with a shard's state")
@@ -74,7 +74,8 @@ class _Reader(pickle.Unpickler):
         raise CodecError(f"a snapshot names {module}.{name}, which is no part of a state")
 
 
-def _load(part: bytes) -> Any:
+def load(part: bytes) -> Any:
+    """Return what was frozen, of the state's own kinds alone. Raises CodecError."""
     try:
         return _Reader(io.BytesIO(part)).load()
     except CodecError:

@@ -36,6 +36,8 @@ def _parts(shard: ShardState) -> Iterator[bytes]:
             list(shard.transfers_seen.items()),
         )
     )
+    if shard.arriving:
+        yield _encode(list(shard.arriving.items()))
     for key, bettor in shard.bettors.items():
         yield _encode((key, bettor))
     for event in shard.events.values():
@@ -58,6 +60,9 @@ def _event_parts(event: EventState) -> Iterator[bytes]:
             list(event.parts.items()),
         )
     )
+    if event.guest or event.guests or event.away or event.routed:
+        away = list(event.away.items())
+        yield _encode((event.guest, event.guests, away, list(event.routed.items())))
     for market in event.markets.values():
         yield _encode(
             (

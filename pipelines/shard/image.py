@@ -11,6 +11,7 @@ from pipelines.limits import TRADED_PRICES_SHOWN
 from pipelines.messages import bettor_entries as be
 from pipelines.messages import cash_out_entries as co
 from pipelines.messages import entries as e
+from pipelines.messages import isolation_entries as ie
 from pipelines.messages import order_entries as oe
 from pipelines.messages.images import ExchangeImage, MakerImage, OddsImage, SelectionImage
 from pipelines.messages.operations import Selection
@@ -55,6 +56,7 @@ UNSEEN: Final = frozenset(
         be.LegReleased,
         be.LegSettled,
         be.LegUnsettled,
+        ie.MarketHandedOver,
     }
 )
 

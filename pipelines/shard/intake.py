@@ -12,11 +12,13 @@ from pipelines.messages import transfers as t
 from pipelines.shard.account import decide_funds
 from pipelines.shard.coupons import decide_leg
 from pipelines.shard.funds import decide_funds_answered
+from pipelines.shard.isolation import decide_move
 from pipelines.shard.legs import decide_leg_asked, decide_leg_ended
 from pipelines.shard.state import ShardState
 
 __all__ = ["decide_transfer"]
 
+_OF_MARKETS = t.MarketMoved | t.MarketAskedBack | t.MarketEnded | t.EventEnded
 _TO_ACCOUNTS = t.FundsAsked | t.FundsReturned | t.FundsTaken | t.FundsPaid
 
 
@@ -36,5 +38,9 @@ def decide_transfer(shard: ShardState, transfer: t.Transfer) -> Iterator[e.Entry
         yield from decide_leg_asked(shard, key, body)
     elif isinstance(body, t.LegEnded):
         yield from decide_leg_ended(shard, key, body)
+    elif isinstance(body, _OF_MARKETS):
+        yield from decide_move(shard, body)
+    elif isinstance(body, t.Forwarded):
+        return  # the engine decides it as if it had come over `bets` or `events`
     else:
         yield from decide_leg(shard, key, body)

@@ -62,7 +62,8 @@ def _judge(
     if event is None:
         return Code.EVENT_RETIRED if key in shard.retired else Code.INVALID_EVENT_ID
     if market is None:
-        return Code.INVALID_MARKET_ID
+        elsewhere = asked.market_id in event.away
+        return Code.NOT_COMBINABLE if elsewhere else Code.INVALID_MARKET_ID
     code = recheck(market, asked.selection_id, asked.market_version)
     if code is not None:
         return code

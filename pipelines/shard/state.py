@@ -9,6 +9,7 @@ from pipelines.books.exchange import ExchangeBook
 from pipelines.messages.operations import Market as MarketDefinition
 from pipelines.messages.operations import SettlingOperation
 from pipelines.messages.requests import PricePolicy
+from pipelines.shard.away import Away
 from pipelines.shard.bettor import BettorState
 from pipelines.shard.risk_state import EventRisk
 from pipelines.shard.timers import Timer, Timers
@@ -174,6 +175,10 @@ class EventState(Struct):
     risk: EventRisk | None = None  # where the risk desk has set something
     parts: dict[BetKey, int] = {}  # stakes asked for, of bets that were taken in part
     timers: Timers = field(default_factory=Timers)
+    guest: bool = False  # its home is another shard: markets of it are, or were, here
+    guests: list[str] = []  # books elsewhere that have, or had, markets of it
+    away: dict[str, Away] = {}
+    routed: dict[BetKey, str] = {}  # bet ids of markets that are away
 
 
 class ShardState(Struct):
@@ -193,3 +198,4 @@ class ShardState(Struct):
     transfers_seen: dict[int, int] = {}  # by sending partition
     account_markets: int = 0  # that take bets from accounts alone
     timers: Timers = field(default_factory=Timers)
+    arriving: dict[tuple[str, str], list[bytes]] = {}  # parts of markets on their way here

@@ -42,6 +42,10 @@ class Timers:
         """Return the earliest; there must be one."""
         return self._heap[0]
 
+    def named(self, *name: str) -> Timer | None:
+        """Return the one of this name (kind, event, client, bet), if it waits."""
+        return self._waiting.get(name)
+
     def add(self, timer: Timer) -> None:
         """Let one wait."""
         self._waiting[timer[2:]] = timer

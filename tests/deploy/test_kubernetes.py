@@ -4,8 +4,8 @@ import copy
 from pathlib import Path
 from typing import Any
 
-import jsonschema
-import kubernetes_validate
+import jsonschema  # type: ignore[import-untyped]
+import kubernetes_validate  # type: ignore[import-untyped]
 import pytest
 import yaml
 
@@ -96,9 +96,23 @@ def test_no_secret_stands_in_a_manifest_that_is_applied() -> None:
             assert "auth_token:" not in text
     assert CLUSTER["spec"]["authOptions"] == {"mode": "token", "secretName": "overround-secrets"}
     keys = ALL["Secret/overround-secrets"]["stringData"]
-    env = {one["name"]: one for one in TEMPLATES["job"]["spec"]["containers"][0]["env"]}
-    for variable in ("ABLY_API_KEY", "RAY_AUTH_TOKEN"):
+    for pod, variable in (("head", "ABLY_API_KEY"), ("job", "RAY_AUTH_TOKEN")):
+        env = {one["name"]: one for one in TEMPLATES[pod]["spec"]["containers"][0]["env"]}
         assert env[variable]["valueFrom"]["secretKeyRef"]["key"] in keys
+
+
+def test_the_job_launches_from_the_head_which_has_the_settings() -> None:
+    (job,), (head,) = (TEMPLATES[name]["spec"]["containers"] for name in ("job", "head"))
+    assert job["command"][:3] == ["ray", "job", "submit"], "no node of Ray is in the job's pod"
+    dashboard = next(p["containerPort"] for p in head["ports"] if p["name"] == "dashboard")
+    assert f"http://{CLUSTER['metadata']['name']}-head-svc:{dashboard}" in job["command"]
+    assert job["args"][:2] == ["overround", "up"]
+    assert head["envFrom"] == [{"configMapRef": {"name": "overround-settings"}}]
+
+
+@pytest.mark.parametrize("name", ["shard", "edge", "job"])
+def test_who_does_not_talk_to_kubernetes_has_no_token_for_it(name: str) -> None:
+    assert TEMPLATES[name]["spec"]["automountServiceAccountToken"] is False
 
 
 def test_the_settings_are_settings() -> None:

@@ -17,6 +17,7 @@ from pipelines.messages.dead_letters import DeadLetter
 from pipelines.messages.entries import BetEntry, BetReference, Entry, EntryBase, JournalRecord
 from pipelines.messages.images import ExchangeImage, OddsImage, SelectionImage
 from pipelines.messages.inputs import AnyOperation, AnyRequest
+from pipelines.messages.isolation_entries import AnyIsolationEntry
 from pipelines.messages.notices import Notice
 from pipelines.messages.operations import Market, Selection
 from pipelines.messages.order_entries import OrderEntry
@@ -91,12 +92,16 @@ CHUNKS = {
 }
 
 
+#: Only what several shards say to each other leads to these.
+BETWEEN_SHARDS = {type_name(kind) for kind in get_args(AnyIsolationEntry)}
+
+
 def test_the_examples_show_every_kind_of_entry_but_forgetting() -> None:
     shown = {
         msgspec.json.decode(line)["type"] for e in EXAMPLES for line in e.expected.split("\n")[:-1]
     }
     entries = {type_name(kind) for kind in get_args(Entry)}
-    assert entries - shown == {"event_retired", "coupon_retired", *CHUNKS}
+    assert entries - shown == {"event_retired", "coupon_retired", *CHUNKS, *BETWEEN_SHARDS}
     assert {"odds", "dead_letter"} <= shown
 
 

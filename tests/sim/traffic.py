@@ -74,7 +74,9 @@ class Traffic:
             self._open()
             return
         race = self._random.choice(going)
-        step = self._random.randrange(12)
+        step = self._random.randrange(14)
+        if step >= 12:
+            self._move(race)
         if step < 6 and race.engine == "fixed":
             self._prices(race)
         elif step < 8:
@@ -88,6 +90,38 @@ class Traffic:
             self._send(race, "selection_removed", selection_id=removed)
         elif step < 11:
             self.finish(race)
+        else:
+            self._risk(race)
+
+    def _risk(self, race: Race) -> None:
+        """Set limits, pull a lever, or say a word on the bets that were sent last."""
+        chance = self._random
+        client = f"bettor-{chance.randrange(BETTORS)}"
+        what = chance.choice(["risk_set", "risk_lever", "risk_lever", "word", "word"])
+        if what == "risk_set":
+            limit = chance.choice([0, 20_000, 200_000])
+            limits = {"event_loss_limit_minor": limit, "bettor_stake_max_minor": limit}
+            slow = {"name": "slow", "stake_factor_e4": 5_000, "delay_ms": 700}
+            classes: dict[str, Any] = {"classes": [slow], "bettors": [[client, "slow"]]}
+            timeout = {"referral_timeout_ms": chance.choice([1_000, 5_000])}
+            self._send(race, what, market_id=None, **limits, **classes, **timeout)
+        elif what == "risk_lever":
+            action = chance.choice(["refer", "refer", "limit", "reject", "accept", "none"])
+            who = chance.choice(["", client])
+            self._send(race, what, client_id=who, action=action, stake_max_minor=2_000)
+        else:
+            mine = [one for one in self._sent_values if one[0] == race.event_id]
+            for _, bettor, value in mine[-4:]:
+                bet = {"client_id": bettor, "bet_id": value["bet_id"]}
+                self._send(race, "referral_decided", accept=chance.random() < 0.6, **bet)
+
+    def _move(self, race: Race) -> None:
+        """Send a race's market to another shard, or fetch it."""
+        if self._random.random() < 0.6:
+            other = self._random.randrange(self._partitions)
+            self._send(race, "event_isolated", market_id=None, partitions=[other])
+        else:
+            self._send(race, "event_rejoined", market_id=None)
 
     def finish(self, race: Race) -> None:
         """Close a race and name its winner, or void it; now and then take the result back."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from pipelines.audit.partition import Audit, Sources, audit_partition
+from pipelines.audit.partition import Audit, Sources, audit_partitions
 from pipelines.channels import OUTBOUND_BETS, OUTBOUND_ODDS
 from pipelines.messages.images import OddsImage
 from pipelines.ports import Record
@@ -38,7 +38,7 @@ def _records(world: World, topic: str, partition: int) -> Iterator[Record]:
 
 
 def _audit_holds(world: World) -> None:
-    audit = Audit()
+    audit, all_sources = Audit(), []
     for partition in range(PARTITIONS):
         loop = world.owners[partition]
         assert loop is not None, f"shard {partition} is not running at the end"
@@ -52,8 +52,10 @@ def _audit_holds(world: World) -> None:
             _records(world, TRANSFERS, partition),
             hash_answer=loop.state_hash(),
         )
-        audit_partition(audit, sources, complete=True)
+        all_sources.append(sources)
+    audit_partitions(audit, all_sources, complete=True)
     audit.links.finish(complete=True)
+    audit.moves.finish(complete=True)
     audit.channels.not_checked("checked by the simulation itself")
     report = audit.report()
     failed = [check for check in report.checks if check.failures]
@@ -66,12 +68,12 @@ def _every_bet_was_answered(world: World) -> None:
         if not channel.startswith(OUTBOUND_BETS):
             continue
         client = channel.removeprefix(OUTBOUND_BETS)
-        newest: dict[str, int] = {}
+        newest: dict[tuple[str, str], int] = {}  # of each bet: its market may change its shard
         for publication in publications:
             data: Any = publication.data
-            event = data["event_id"]
-            assert data["event_seq"] >= newest.get(event, 0), f"receipts out of order: {data}"
-            newest[event] = data["event_seq"]
+            event, about = data["event_id"], (data["event_id"], data.get("bet_id", ""))
+            assert data["event_seq"] >= newest.get(about, 0), f"receipts out of order: {data}"
+            newest[about] = data["event_seq"]
             answered[event, client, data.get("bet_id", "")].append(publication.name)
     for bet in world.traffic.sent:
         names = answered.get(bet, [])
@@ -85,7 +87,9 @@ def _odds_came_in_order_and_the_newest_at_last(world: World) -> None:
     for partition in range(PARTITIONS):
         for _, stored in world.kafka.read(ODDS, partition, 0):
             image = msgspec.msgpack.decode(stored.value or b"", type=OddsImage)
-            newest[image.event_id, image.market_id] = image
+            before = newest.get((image.event_id, image.market_id))
+            if before is None or image.seq > before.seq:  # a market may have been in both
+                newest[image.event_id, image.market_id] = image
             committed.add((image.event_id, image.market_id, image.seq))
     for (event, market), image in newest.items():
         seen = [

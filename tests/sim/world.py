@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from pipelines.errors import OverroundError
 from pipelines.notifier.notifier import Notifier
-from pipelines.notifier.query import Page, SettledBet, ShardUnavailable
+from pipelines.notifier.query import Page, SettledBet, ShardUnavailable, holder
 from pipelines.publisher.publisher import Publisher
 from pipelines.settings import Settings
 from pipelines.shard_loop import ShardLoop
@@ -207,9 +207,13 @@ class _Query:
             raise ShardUnavailable(f"shard {partition} is away")
         return loop
 
+    def _holder(self, partition: int, event_id: str, market_id: str) -> int:
+        return holder(lambda asked: self._owner(asked).holder_of(event_id, market_id), partition)
+
     def settled_bets(
         self, partition: int, event_id: str, market_id: str, settlement: int, after: int, limit: int
     ) -> Page:
+        partition = self._holder(partition, event_id, market_id)
         rows, following = self._owner(partition).settled_bets(
             event_id, market_id, settlement, after, limit
         )
@@ -219,4 +223,6 @@ class _Query:
         return self._owner(partition).bettors_of(event_id)
 
     def names(self, partition: int, event_id: str, market_id: str) -> tuple[str, str]:
+        if market_id:
+            partition = self._holder(partition, event_id, market_id)
         return self._owner(partition).names(event_id, market_id)

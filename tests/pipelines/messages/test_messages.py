@@ -10,6 +10,7 @@ from pipelines.errors import CodecError, JournalError
 from pipelines.messages import bettor_entries as be
 from pipelines.messages import cash_out_entries as co
 from pipelines.messages import entries as e
+from pipelines.messages import isolation_entries as ie
 from pipelines.messages import order_entries as oe
 from pipelines.messages.coupon_requests import LegRequest
 from pipelines.messages.dead_letters import DeadLetter
@@ -18,7 +19,7 @@ from pipelines.messages.notices import Notice
 from pipelines.messages.operations import Market, Operation, ResultRolledBack, Selection
 from pipelines.messages.requests import BetRequest, Request
 from pipelines.messages.risk_operations import RiskSet, TrustClass
-from pipelines.messages.transfers import FundsAsked
+from pipelines.messages.transfers import Forwarded, FundsAsked
 from pipelines.shard.fold import fold
 
 decode_record = msgspec.msgpack.Decoder(e.JournalRecord).decode
@@ -103,6 +104,13 @@ TAGS = {
     be.LegReleased: 124,
     be.LegSettled: 125,
     be.LegUnsettled: 126,
+    ie.MarketHandedOver: 90,
+    ie.MarketPartReceived: 91,
+    ie.MarketArrived: 92,
+    ie.MarketRecalled: 93,
+    ie.RequestWaits: 94,
+    ie.RequestTaken: 95,
+    ie.AwayMarketEnded: 96,
 }
 
 
@@ -145,7 +153,9 @@ def example(kind: type[e.EntryBase]) -> e.EntryBase:
         "win": (3, 2),
         "place": (1, 1),
     } | ({"odds_e4": (30_000, 20_000)} if kind is be.CouponAccepted else {})
-    by_type: dict[object, Any] = {int: 7, str: "text"}
+    if kind is ie.RequestWaits:
+        worth["waiting"] = Forwarded("bets", "race", "1.1", "ann", "b1", b"{}")
+    by_type: dict[object, Any] = {int: 7, str: "text", bytes: b"some", bool: True}
     fields = inspect.get_annotations(kind)
     for base in kind.__mro__[1:]:
         if issubclass(base, e.EntryBase):

@@ -71,7 +71,7 @@ def test_receipts_go_on_after_the_broker_was_away(free_ports: Callable[[int], li
             ensure_topics(broker.bootstrap_servers, 1, 1)
             reader = CommittedReader(broker.bootstrap_servers, "test", [ODDS, JOURNAL], [0])
             reader.assign()
-            publisher = Publisher(reader, edge, SystemClock(), Settings())
+            publisher = Publisher(reader, edge, SystemClock(), Settings(partitions=1))
             thread = threading.Thread(target=publisher.run, args=(stop, 0.02))
             thread.start()
             write(broker.bootstrap_servers, 1, 5)

@@ -28,15 +28,20 @@ class Town:
     def __init__(self, partitions: int = 3) -> None:
         self.partitions = partitions
         self.now_ms = START_MS
-        self.engines = [Engine(ShardState(p)) for p in range(partitions)]
+        self.engines = [Engine(ShardState(p), partitions) for p in range(partitions)]
         self.journals: list[list[bytes]] = [[] for _ in range(partitions)]
         self.waiting: list[deque[tuple[bytes, bytes]]] = [deque() for _ in range(partitions)]
+        self.last: dict[int, tuple[bytes, bytes]] = {}
         self.entries: list[e.Entry] = []
         self._offsets: dict[tuple[str, int], int] = {}
 
     def bet(self, client: str, event: str, bet_id: str, **fields: Any) -> list[e.Entry]:
         value = {"type": "bet", "bet_id": bet_id, "event_id": event, "market_id": "m", **fields}
         return self._send(BETS, event, value, client)
+
+    def request(self, key: str, client: str, value: object) -> list[e.Entry]:
+        """Send any request of a bettor."""
+        return self._send(BETS, key, value, client)
 
     def coupon(self, client: str, bet_id: str, legs: list[Any], **fields: Any) -> list[e.Entry]:
         value = {"type": "coupon", "bet_id": bet_id, "legs": legs, **fields}
@@ -82,8 +87,14 @@ class Town:
         if not self.waiting[partition]:
             return False
         key, value = self.waiting[partition].popleft()
+        self.last[partition] = (key, value)
         self._process(TRANSFERS, partition, key, value)
         return True
+
+    def repeat_last(self, partition: int) -> None:
+        """Hand a shard once more what it was handed last."""
+        if partition in self.last:
+            self._process(TRANSFERS, partition, *self.last[partition])
 
     def deliver_all(self) -> None:
         while sum(map(self.deliver, range(self.partitions))):
