@@ -20,6 +20,7 @@ from deploy.edge.refusals import RULE_TIMED_OUT, SYSTEM_BUSY, refused
 from deploy.edge.wire import Format, Message, outgoing
 from pipelines.channels import INBOUND_BETS
 from pipelines.errors import EdgeError
+from pipelines.kafka.client_config import kafka_address
 from pipelines.topics import BETS
 
 __all__ = ["KafkaRule"]
@@ -51,7 +52,7 @@ class KafkaRule:
         self._is_away = False
         self._producer = Producer(
             {
-                "bootstrap.servers": bootstrap_servers,
+                **kafka_address(bootstrap_servers),
                 "client.id": "overround-edge",
                 "enable.idempotence": True,
                 "partitioner": "murmur2_random",

@@ -13,6 +13,7 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
 from pipelines.errors import StackError
+from pipelines.kafka.client_config import kafka_address
 from pipelines.limits import RECORD_BYTES_MAX
 from pipelines.topics import BETS, CO_PARTITIONED, JOURNAL, SNAPSHOTS
 
@@ -45,7 +46,7 @@ def ensure_topics(bootstrap_servers: str, partitions: int, replication_factor: i
 
     Raises StackError when one exists with another partition count, or Kafka refuses.
     """
-    admin = AdminClient({"bootstrap.servers": bootstrap_servers})
+    admin = AdminClient(kafka_address(bootstrap_servers))
     try:
         existing = _partition_counts(admin)
         _refuse_other_counts(existing, partitions)

@@ -7,6 +7,7 @@ import msgspec
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from pipelines.errors import BrokerError
+from pipelines.kafka.client_config import kafka_address
 from pipelines.messages.operations import Operation
 from pipelines.topics import EVENTS, PARTITIONER
 
@@ -29,7 +30,7 @@ class Feed:
         self._failed: KafkaError | None = None
         self._producer = Producer(
             {
-                "bootstrap.servers": bootstrap_servers,
+                **kafka_address(bootstrap_servers),
                 "partitioner": PARTITIONER,
                 "enable.idempotence": True,
                 "acks": "all",

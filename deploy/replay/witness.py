@@ -10,6 +10,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from deploy.replay.account import Account
 from pipelines.errors import BrokerError
+from pipelines.kafka.client_config import kafka_address
 from pipelines.topics import JOURNAL, NOTICES, ODDS
 
 __all__ = ["Witness"]
@@ -35,7 +36,7 @@ class Witness:
         self._thread = threading.Thread(target=self._follow, name="replay-witness", daemon=True)
         self._consumer = Consumer(
             {
-                "bootstrap.servers": bootstrap_servers,
+                **kafka_address(bootstrap_servers),
                 "group.id": f"replay-{run_id}",
                 "isolation.level": "read_committed",
                 "enable.auto.commit": False,

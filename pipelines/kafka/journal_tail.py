@@ -11,6 +11,7 @@ from typing import Final
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 
 from pipelines.errors import BrokerError
+from pipelines.kafka.client_config import kafka_address
 from pipelines.kafka.ends import bounds_of
 from pipelines.settings import Settings
 from pipelines.topics import JOURNAL
@@ -35,7 +36,7 @@ class KafkaJournalTail:
         self._closed = False
         self._consumer = Consumer(
             {
-                "bootstrap.servers": settings.kafka_bootstrap_servers,
+                **kafka_address(settings.kafka_bootstrap_servers),
                 "client.id": f"{settings.application}-standby-{partition}",
                 "group.id": f"{settings.application}-restore",
                 "enable.auto.commit": False,

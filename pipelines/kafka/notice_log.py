@@ -12,6 +12,7 @@ import msgspec
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from pipelines.errors import BrokerError
+from pipelines.kafka.client_config import kafka_address
 from pipelines.kafka.reader import CommittedReader
 from pipelines.messages.notices import Notice
 from pipelines.topics import NOTICES
@@ -38,7 +39,7 @@ class KafkaNoticeLog:
         self._failed: list[KafkaError] = []
         self._producer = Producer(
             {
-                "bootstrap.servers": bootstrap_servers,
+                **kafka_address(bootstrap_servers),
                 "enable.idempotence": True,
                 "acks": "all",
                 "linger.ms": 2,

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from pipelines.errors import BrokerError
+from pipelines.kafka.client_config import kafka_address
 from pipelines.kafka.ends import bounds_of
 
 __all__ = ["CommittedReader", "ReadRecord"]
@@ -53,7 +54,7 @@ class CommittedReader:
         self._last_error = ""
         self._consumer = Consumer(
             {
-                "bootstrap.servers": bootstrap_servers,
+                **kafka_address(bootstrap_servers),
                 "group.id": group_id,
                 "isolation.level": "read_committed",
                 "enable.auto.commit": False,

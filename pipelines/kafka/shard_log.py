@@ -21,6 +21,7 @@ from confluent_kafka import (
 )
 
 from pipelines.errors import BrokerError, FencedError
+from pipelines.kafka.client_config import kafka_address
 from pipelines.kafka.ends import bounds_of
 from pipelines.limits import RECORD_BYTES_MAX
 from pipelines.ports import Output, Positions, Record
@@ -61,7 +62,7 @@ class KafkaShardLog:
         #: Ends of the inputs as the last note saw them, for gauges of lag; other threads may read.
         self.input_ends: dict[str, int] = {}
         self._common: dict[str, Any] = {
-            "bootstrap.servers": settings.kafka_bootstrap_servers,
+            **kafka_address(settings.kafka_bootstrap_servers),
             "client.id": f"{settings.application}-shard-{partition}",
         }
 

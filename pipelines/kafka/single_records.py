@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
 from pipelines.errors import BrokerError
+from pipelines.kafka.client_config import kafka_address
 from pipelines.kafka.ends import bounds_of
 
 __all__ = ["SingleRecords", "WholeRecord"]
@@ -35,7 +36,7 @@ class SingleRecords:
         self._servers = bootstrap_servers
         self._consumer = Consumer(
             {
-                "bootstrap.servers": bootstrap_servers,
+                **kafka_address(bootstrap_servers),
                 "group.id": "overround-single-records",  # required; nothing is committed
                 "enable.auto.commit": False,
                 "auto.offset.reset": "error",
@@ -75,7 +76,7 @@ class SingleRecords:
         failed: list[str] = []
         producer = Producer(
             {
-                "bootstrap.servers": self._servers,
+                **kafka_address(self._servers),
                 "enable.idempotence": True,
                 "acks": "all",
                 "delivery.timeout.ms": int(SEND_TIMEOUT_S * 1_000),

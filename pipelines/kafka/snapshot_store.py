@@ -10,6 +10,7 @@ from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from pipelines.errors import BrokerError
+from pipelines.kafka.client_config import kafka_address
 from pipelines.kafka.ends import bounds_of
 from pipelines.limits import RECORD_BYTES_MAX
 from pipelines.settings import Settings
@@ -34,7 +35,7 @@ class KafkaSnapshotStore:
     def __init__(self, settings: Settings, partition: int) -> None:
         self._partition = partition
         self._common: dict[str, Any] = {
-            "bootstrap.servers": settings.kafka_bootstrap_servers,
+            **kafka_address(settings.kafka_bootstrap_servers),
             "client.id": f"{settings.application}-snapshots-{partition}",
         }
 

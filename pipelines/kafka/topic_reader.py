@@ -12,6 +12,7 @@ from typing import Any, Final
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from pipelines.errors import BrokerError
+from pipelines.kafka.client_config import kafka_address
 from pipelines.kafka.ends import Bounds, bounds_of
 from pipelines.kafka.shard_log import CLIENT_ID_HEADER
 from pipelines.ports import Record
@@ -42,7 +43,7 @@ class TopicReader:
     def __init__(self, bootstrap_servers: str, topic: str) -> None:
         self.topic = topic
         common: dict[str, Any] = {
-            "bootstrap.servers": bootstrap_servers,
+            **kafka_address(bootstrap_servers),
             "group.id": "overround-audit",  # a name is required; nothing is joined or committed
             "enable.auto.commit": False,
             "enable.auto.offset.store": False,
