@@ -96,6 +96,9 @@ class Replies:
             return 1 if cancelled and _of(entry) == (one.client_id, request.bet_id) else 0
         if isinstance(request, CashOutRequest):
             kinds = co.CashOutQuoted | co.BetCashedOut | co.CashOutRejected | e.BetRepeated
+            hedge = f"{request.bet_id}/cash-out"  # begins the id of the order that hedges it
+            if str(getattr(entry, "bet_id", "")).startswith(hedge):
+                return int(isinstance(entry, oe.OrderEntry | e.BetRepeated))
             return int(isinstance(entry, kinds) and _of(entry) == (one.client_id, request.bet_id))
         if isinstance(request, ReplaceRequest | UpdateRequest):
             return self._changed(at, one.client_id, request)

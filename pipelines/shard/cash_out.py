@@ -10,23 +10,29 @@ from pipelines.codes import SENTENCES, Code
 from pipelines.messages import cash_out_entries as co
 from pipelines.messages import entries as e
 from pipelines.messages.requests import CashOutRequest
+from pipelines.shard.order import Order
+from pipelines.shard.order_cash_out import hedge_of, hedge_order
+from pipelines.shard.orders import decide_order
 from pipelines.shard.state import (
     ACCEPTED,
     CASHED_OUT,
     PENDING,
     STATUS_NAMES,
     Bet,
+    EventState,
     MarketState,
     ShardState,
 )
 
 __all__ = ["decide_cash_out"]
 
+Head = tuple[str, int, str, int, str, str]
+
 
 def decide_cash_out(
-    shard: ShardState, key: str, client_id: str, request: CashOutRequest
-) -> e.Entry:
-    """Return the quote, the cash-out, or why there is none."""
+    shard: ShardState, key: str, client_id: str, request: CashOutRequest, at_ms: int
+) -> e.Entry | list[e.Entry]:
+    """Return the quote, the cash-out, or why there is none; on an exchange an order's answer."""
     event = shard.events.get(key)
     bet = event.bets.get((client_id, request.bet_id)) if event is not None else None
     market = event.markets.get(bet.market_id) if event is not None and bet is not None else None
@@ -50,6 +56,8 @@ def decide_cash_out(
         return co.CashOutRejected(*head, code.value, SENTENCES[code])
     if bet.status == CASHED_OUT:
         return e.BetRepeated(*head, STATUS_NAMES[bet.status], bet.odds_e4, bet.code)
+    if isinstance(bet, Order) and event is not None:
+        return _cash_out_order(event, market, head, request, bet, at_ms)
     found = _worth(market, bet)
     if isinstance(found, Code):
         return co.CashOutRejected(*head, found.value, _WHY.get(found, SENTENCES[found]))
@@ -61,6 +69,31 @@ def decide_cash_out(
         return co.CashOutRejected(*head, code.value, _WHY[code], amount)
     rest = bet.stake_minor - amount
     return co.BetCashedOut(*head, amount, odds_e4, (("house:cash_out", rest),) if rest else ())
+
+
+def _cash_out_order(
+    event: EventState,
+    market: MarketState,
+    head: Head,
+    request: CashOutRequest,
+    order: Order,
+    at_ms: int,
+) -> e.Entry | list[e.Entry]:
+    """Quote what is matched, or place the order that makes every result the same."""
+    hedge = hedge_of(market, order)
+    if isinstance(hedge, Code):
+        return co.CashOutRejected(*head, hedge.value, _WHY.get(hedge, SENTENCES[hedge]))
+    worth, _, worst_e4 = hedge
+    if not request.amount_minor:
+        return co.CashOutQuoted(*head, worth, worst_e4)
+    placed = hedge_order(event, request, order, hedge)
+    if isinstance(placed, Order):
+        status = STATUS_NAMES[placed.status]
+        return e.BetRepeated(*head[:5], placed.bet_id, status, placed.odds_e4, placed.code)
+    if worth < request.amount_minor - request.tolerance_minor:
+        code = Code.ODDS_CHANGED
+        return co.CashOutRejected(*head, code.value, _WHY[code], worth)
+    return decide_order(event, market, order.client_id, placed, at_ms, None)
 
 
 #: Where the code's own sentence speaks of a new bet.

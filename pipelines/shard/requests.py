@@ -47,7 +47,7 @@ def decide_request(
     if isinstance(request, ReplaceRequest | UpdateRequest):
         return decide_change(shard, key, client_id, request, at_ms)
     if isinstance(request, CashOutRequest):
-        return decide_cash_out(shard, key, client_id, request)
+        return decide_cash_out(shard, key, client_id, request, at_ms)
     if isinstance(request, CouponRequest):
         return decide_coupon(shard, key, client_id, request, at_ms)
     assert isinstance(request, Unreadable)
