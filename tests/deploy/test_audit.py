@@ -59,6 +59,8 @@ def test_an_empty_system_holds_and_is_json(
         "sequences": "holds",
         "odds": "holds",
         "money": "holds",
+        "bettors": "holds",
+        "transfers": "holds",
         "state hash": "not checked",
         "channels": "not checked",
     }

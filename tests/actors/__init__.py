@@ -1,0 +1,1 @@
+"""The actors, on a local Ray."""
