@@ -29,7 +29,9 @@ LABEL org.opencontainers.image.title="overround" \
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends procps wget \
     && rm -rf /var/lib/apt/lists/* \
-    && useradd --uid 1000 --create-home overround
+    && useradd --uid 1000 --create-home overround \
+    # A login shell begins with a PATH of its own.
+    && echo 'PATH=/opt/overround/bin:$PATH' > /etc/profile.d/overround.sh
 COPY --from=build /opt/overround /opt/overround
 
 ENV PATH=/opt/overround/bin:$PATH \
@@ -39,7 +41,11 @@ ENV PATH=/opt/overround/bin:$PATH \
     OVERROUND_METRICS_HOST=0.0.0.0
 USER 1000
 WORKDIR /home/overround
-EXPOSE 6379 8265 9464
+EXPOSE 6379 8080 8265 9464
+
+# For a container that is a node of Ray; Kubernetes has KubeRay's probes instead.
+HEALTHCHECK --interval=15s --timeout=5s --start-period=60s --retries=4 \
+    CMD ["wget", "--quiet", "--output-document=/dev/null", "http://127.0.0.1:52365/api/local_raylet_healthz"]
 
 ENTRYPOINT ["overround"]
 CMD ["--help"]

@@ -6,6 +6,7 @@ validation does not see that, so the prepared configuration is looked at as well
 
 import copy
 import re
+import subprocess
 from collections.abc import Iterator
 from ipaddress import ip_address
 from pathlib import Path
@@ -60,19 +61,58 @@ def test_the_check_sees_what_is_wrong(written: Config) -> None:
         validate_config(prepare_config(broken))
 
 
-def test_ray_is_pinned_to_a_version_that_the_package_takes(prepared: Config) -> None:
-    pins = re.findall(r'ray\[default\]==([\w.]+)"', "\n".join(prepared["setup_commands"]))
-    assert len(pins) == 1
-    project = (ROOT / "pyproject.toml").read_text()
-    wanted = re.search(r'"(ray\[default\][^"]*)"', project)
+def test_nodes_install_the_tested_versions_by_hash(prepared: Config) -> None:
+    commands = "\n".join(prepared["setup_commands"])
+    installs = [line for line in commands.splitlines() if "pip install" in line]
+    files = [found[1] for line in installs if (found := re.search(r"-r ~/overround/(\S+)", line))]
+    assert len(files) == 1
+    assert "--require-hashes" in installs[0]
+    assert all("--no-deps" in line for line in installs[1:])
+    (mounted,) = prepared["file_mounts"]
+    assert mounted == "~/overround"
+    ray = re.search(r"^ray==(\S+)", (ROOT / files[0]).read_text(), re.M)
+    wanted = re.search(r'"(ray\[default\][^"]*)"', (ROOT / "pyproject.toml").read_text())
+    assert ray is not None
     assert wanted is not None
-    assert pins[0] in Requirement(wanted[1]).specifier
-    locked = re.search(
-        r"^ray(?:\[[\w,]+\])?==([\w.]+)", (ROOT / "requirements/lock.txt").read_text(), re.M
+    assert ray[1] in Requirement(wanted[1]).specifier
+    assert "dev0" not in commands, "a nightly build that Ray put there by itself"
+
+
+def test_every_kind_of_node_begins_from_the_same_image(prepared: Config) -> None:
+    machines = [kind["node_config"] for kind in prepared["available_node_types"].values()]
+    assert len(machines) == 3
+    assert len({one["ImageId"] for one in machines}) == 1, "Ray's default has an old Python"
+
+
+def test_a_login_shell_finds_the_program_and_the_way_to_kafka(
+    prepared: Config, tmp_path: Path
+) -> None:
+    writing = [c for c in prepared["setup_commands"] if ">> ~/.bashrc" in c]
+    assert len(writing) == 2
+    (tmp_path / ".bashrc").touch()
+    for command in writing * 2:
+        subprocess.run(["bash", "-c", command], env={"HOME": str(tmp_path)}, check=True)
+    lines = (tmp_path / ".bashrc").read_text().splitlines()
+    assert len(lines) == 2, "a second set-up adds nothing"
+    properties = tmp_path / "kafka.properties"
+    (tmp_path / ".bashrc").write_text(
+        "\n".join(lines).replace("/etc/overround/kafka.properties", str(properties))
     )
-    assert locked is not None
-    assert pins[0] == locked[1]
-    assert "dev0" not in FILE.read_text()
+
+    def shown() -> list[str]:
+        said = subprocess.run(
+            ["bash", "-c", '. ~/.bashrc; echo "$PATH"; echo "$KAFKA_CLIENT_PROPERTIES"'],
+            env={"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return said.stdout.splitlines()
+
+    path = f"{tmp_path}/.overround-venv/bin:/usr/bin:/bin"
+    assert shown() == [path, ""]
+    properties.touch()
+    assert shown() == [path, str(properties)]
 
 
 def test_the_head_decides_and_hosts_no_shard(prepared: Config) -> None:

@@ -56,28 +56,52 @@ def test_prometheus_loads_them() -> None:
 
 
 CASES = {
-    "OverroundActorDown": [("overround_actor_up{actor='shard-000'}", "1 1 0 0 0 0 0 0")],
-    "OverroundBetsWait": [("overround_bets_lag{partition='0'}", "6000x8")],
+    "OverroundActorDown": [("overround_actor_up{actor='shard-000'}", "1 1 0x20")],
+    "OverroundBetsWait": [("overround_bets_lag{partition='0'}", "6000x20")],
     "OverroundStuck": [
         ("overround_bets_lag{partition='0'}", "5x20"),
         ("overround_inputs_total{partition='0'}", "100x20"),
     ],
     "OverroundDeadLetters": [
-        ("overround_answers_total{partition='0',answer='dead_lettered'}", "0x4 1x8")
+        ("overround_answers_total{partition='0',answer='dead_lettered'}", "0x4 1x20")
     ],
-    "OverroundLongRestore": [("overround_restore_seconds{partition='0'}", "9x8")],
+    "OverroundLongRestore": [("overround_restore_seconds{partition='0'}", "9x20")],
+    "OverroundNoTarget": [("overround_inputs_total{partition='0'}", "0+10x20")],
+    "OverroundSlowAnswers": [
+        (f"overround_bet_latency_seconds_bucket{{partition='0',le='{le}'}}", f"0+{per_sample}x20")
+        for le, per_sample in (("0.5", 90), ("1.0", 100), ("+Inf", 100))
+    ],
+    "OverroundPublishRefused": [
+        ("overround_publish_refused_total{kind='odds',code='40160'}", "0x4 1x20")
+    ],
+    "OverroundPublishSlow": [
+        (f"overround_publish_delay_seconds_bucket{{kind='odds',le='{le}'}}", f"0+{per_sample}x20")
+        for le, per_sample in (("1.0", 90), ("2.5", 90), ("5.0", 100), ("+Inf", 100))
+    ],
+    "OverroundPushesRepeat": [("overround_notifier_retried_total{reason='edge'}", "0+10x40")],
 }
 QUIET = {
-    "OverroundActorDown": [("overround_actor_up{actor='shard-000'}", "1 1 0 1 1 1 1 1")],
-    "OverroundBetsWait": [("overround_bets_lag{partition='0'}", "10x8")],
+    "OverroundActorDown": [("overround_actor_up{actor='shard-000'}", "1 1 0 1x20")],
+    "OverroundBetsWait": [("overround_bets_lag{partition='0'}", "10x20")],
     "OverroundStuck": [
         ("overround_bets_lag{partition='0'}", "5x20"),
         ("overround_inputs_total{partition='0'}", "0+10x20"),
     ],
     "OverroundDeadLetters": [
-        ("overround_answers_total{partition='0',answer='accepted'}", "0+9x12")
+        ("overround_answers_total{partition='0',answer='accepted'}", "0+9x20")
     ],
-    "OverroundLongRestore": [("overround_restore_seconds{partition='0'}", "1x8")],
+    "OverroundLongRestore": [("overround_restore_seconds{partition='0'}", "1x20")],
+    "OverroundNoTarget": [("overround_actor_up{actor='shard-000'}", "1x20")],
+    "OverroundSlowAnswers": [
+        (f"overround_bet_latency_seconds_bucket{{partition='0',le='{le}'}}", "0+100x20")
+        for le in ("0.5", "1.0", "+Inf")
+    ],
+    "OverroundPublishRefused": [("overround_publish_refused_total{kind='odds',code='1'}", "7x20")],
+    "OverroundPublishSlow": [
+        (f"overround_publish_delay_seconds_bucket{{kind='odds',le='{le}'}}", "0+100x20")
+        for le in ("1.0", "2.5", "+Inf")
+    ],
+    "OverroundPushesRepeat": [("overround_notifier_retried_total{reason='edge'}", "0+1x40")],
 }
 
 
@@ -95,11 +119,19 @@ def test_promtool_takes_them(promtool: str) -> None:
 
 
 @pytest.mark.prometheus
+def test_promtool_takes_the_configuration(promtool: str) -> None:
+    file = ROOT / "deploy/prometheus.yml"
+    done = subprocess.run([promtool, "check", "config", str(file)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"{len(RULES)} rules found" in done.stdout
+
+
+@pytest.mark.prometheus
 @pytest.mark.parametrize("fires", [True, False], ids=["fires", "stays quiet"])
 @pytest.mark.parametrize("name", CASES)
 def test_an_alert(promtool: str, name: str, fires: bool, tmp_path: Path) -> None:
     series = (CASES if fires else QUIET)[name]
-    minutes = "3m"
+    minutes = "8m" if name == "OverroundPushesRepeat" else "4m"
     query = f'count(ALERTS{{alertname="{name}",alertstate="firing"}})'
     wanted = [{"labels": "{}", "value": 1}] if fires else []
     test = {
@@ -117,3 +149,7 @@ def test_an_alert(promtool: str, name: str, fires: bool, tmp_path: Path) -> None
     file.write_text(yaml.safe_dump(test))
     done = subprocess.run([promtool, "test", "rules", str(file)], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_alert_is_tried() -> None:
+    assert set(CASES) == set(QUIET) == set(RULES)

@@ -1,11 +1,13 @@
 """The image: pinned, without root, without a compiler, with nothing that it does not need."""
 
+import json
 import re
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+from ray._private.ray_constants import DEFAULT_DASHBOARD_AGENT_LISTEN_PORT
 
 ROOT = Path(__file__).parents[2]
 LINES = (ROOT / "Dockerfile").read_text()
@@ -23,7 +25,8 @@ def of(name: str) -> list[str]:
 
 def test_instructions_are_read() -> None:
     assert {name for name, _ in INSTRUCTIONS} == {
-        "FROM", "ENV", "WORKDIR", "RUN", "COPY", "LABEL", "USER", "EXPOSE", "ENTRYPOINT", "CMD",
+        "FROM", "ENV", "WORKDIR", "RUN", "COPY", "LABEL", "USER", "EXPOSE", "HEALTHCHECK",
+        "ENTRYPOINT", "CMD",
     }  # fmt: skip
 
 
@@ -60,11 +63,29 @@ def test_the_runtime_versions_are_those_that_are_tested() -> None:
 
 def test_it_runs_without_root_and_without_package_lists() -> None:
     assert of("USER") == ["1000"]
-    assert [name for name, _ in INSTRUCTIONS].index("USER") > 0
+    names = [name for name, _ in INSTRUCTIONS]
+    last_base = len(names) - 1 - names[::-1].index("FROM")
+    assert names.index("USER") > last_base, "the last stage has the user"
+    assert "RUN" not in names[names.index("USER") :], "nothing it runs is its own to change"
     (apt,) = [run for run in of("RUN") if "apt-get" in run]
     assert "--no-install-recommends" in apt
     assert "rm -rf /var/lib/apt/lists/*" in apt
     assert not re.search(r"gcc|build-essential|curl .*\|", LINES)
+
+
+def test_it_fetches_nothing_by_address_and_holds_no_secret() -> None:
+    assert not of("ADD")
+    assert not re.search(r"https?://(?!127\.0\.0\.1)", LINES)
+    names = {word.split("=")[0] for one in of("ENV") + of("ARG") for word in one.split()}
+    assert not [name for name in names if re.search(r"KEY|TOKEN|SECRET|PASSWORD", name)]
+
+
+def test_its_health_is_that_of_the_ray_node_in_it() -> None:
+    (check,) = of("HEALTHCHECK")
+    program, *_, url = json.loads(check[check.index("[") :])
+    assert f" {program} " in " ".join(of("RUN")), "it is installed"
+    assert f":{DEFAULT_DASHBOARD_AGENT_LISTEN_PORT}/" in url
+    assert of("ENTRYPOINT") == ['["overround"]']
 
 
 def test_what_is_copied_is_not_ignored() -> None:

@@ -1,6 +1,8 @@
 """The manifests are what Kubernetes and KubeRay take, and say what this product needs."""
 
 import copy
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import pytest
 import yaml
 
 from actors.options import actor_options, shard_name
+from pipelines.kafka.client_config import VARIABLE, kafka_address
 from pipelines.settings import WELL_KNOWN, Settings, load_settings
 from tests.deploy.kuberay_schema import RAY_CLUSTER
 
@@ -101,6 +104,59 @@ def test_no_secret_stands_in_a_manifest_that_is_applied() -> None:
         assert env[variable]["valueFrom"]["secretKeyRef"]["key"] in keys
 
 
+def test_every_node_reads_how_to_sign_in_to_kafka(tmp_path: Path) -> None:
+    keys = ALL["Secret/overround-secrets"]["stringData"]
+    for name in GROUPS:
+        spec = TEMPLATES[name]["spec"]
+        (container,) = spec["containers"]
+        env = {one["name"]: one.get("value") for one in container["env"]}
+        file = Path(env[VARIABLE])
+        mounts = {one["mountPath"]: one["name"] for one in container["volumeMounts"]}
+        (volume,) = (v for v in spec["volumes"] if v["name"] == mounts[str(file.parent)])
+        secret, authority = (one["secret"] for one in volume["projected"]["sources"])
+        assert secret["items"] == [{"key": "kafka.properties", "path": file.name}]
+        assert authority["optional"], "a public authority needs none"
+        assert not volume["projected"]["defaultMode"] & 0o007
+    (tmp_path / "kafka.properties").write_text(keys["kafka.properties"])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(VARIABLE, str(tmp_path / "kafka.properties"))
+        understood = kafka_address("kafka:9093")
+    assert understood["security.protocol"] == "SASL_SSL"
+    assert understood["ssl.ca.location"] == str(file.parent / "ca.pem")
+
+
+def test_health_checks_are_those_of_the_other_way_to_launch() -> None:
+    commands = yaml.safe_load((ROOT / "cluster.yaml").read_text())["head_start_ray_commands"]
+    words = {tuple(word.split("=")) for word in commands[1].split() if "RAY_health" in word}
+    assert len(words) == 4
+    for name in GROUPS:
+        env = TEMPLATES[name]["spec"]["containers"][0]["env"]
+        assert words <= {(one["name"], one.get("value")) for one in env}
+
+
+def test_kubectl_builds_what_is_applied() -> None:
+    kubectl = shutil.which("kubectl")
+    if kubectl is None:
+        pytest.skip("no kubectl is installed: the list of manifests was not built")
+    done = subprocess.run(
+        [kubectl, "kustomize", str(FOLDER)], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    built = list(yaml.safe_load_all(done.stdout))
+    assert {f"{one['kind']}/{one['metadata']['name']}" for one in built} == {
+        name for name in ALL if not name.startswith("Secret")
+    }
+    for one in built:
+        name = one["metadata"]["name"] if one["kind"] == "Namespace" else None
+        assert (name or one["metadata"]["namespace"]) == "overround"
+        if one["kind"] == "Job":
+            assert one["spec"]["template"]["spec"]["containers"][0]["image"] == "overround:0.1.0"
+        if one["kind"] == "RayCluster":
+            groups = [one["spec"]["headGroupSpec"], *one["spec"]["workerGroupSpecs"]]
+            images = {g["template"]["spec"]["containers"][0]["image"] for g in groups}
+            assert images == {"overround:0.1.0"}, "the tag reaches KubeRay's pods too"
+
+
 def test_the_job_launches_from_the_head_which_has_the_settings() -> None:
     (job,), (head,) = (TEMPLATES[name]["spec"]["containers"] for name in ("job", "head"))
     assert job["command"][:3] == ["ray", "job", "submit"], "no node of Ray is in the job's pod"
@@ -125,6 +181,13 @@ def test_the_settings_are_settings() -> None:
     # A node that is gone must leave room for all copies of all partitions to own them.
     per_pod = int(GROUPS["shard"]["resources"]["shard"])
     assert per_pod * (GROUPS["shard"]["minReplicas"] - 1) >= settings.partitions
+
+
+def test_groups_offer_what_the_other_way_to_launch_offers() -> None:
+    types = yaml.safe_load((ROOT / "cluster.yaml").read_text())["available_node_types"]
+    assert set(types) == set(GROUPS)
+    for name in ("shard", "edge"):
+        assert set(GROUPS[name]["resources"]) == set(types[name]["resources"]) - {"CPU"}
 
 
 def test_actors_find_the_pods_they_ask_for() -> None:
