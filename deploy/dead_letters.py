@@ -6,9 +6,9 @@ has deleted it, the letter's copy. A bet that was answered meanwhile is not take
 knows its id.
 """
 
-from collections.abc import Iterator
+from collections import deque
 from datetime import UTC, datetime
-from typing import Annotated, Final, NamedTuple
+from typing import Annotated, Final
 
 import msgspec
 import typer
@@ -17,108 +17,20 @@ from rich.markup import escape
 from rich.table import Table
 
 from deploy.command_settings import SettingsFile, kafka_settings
+from deploy.dead_letter_records import Letter, Wanted, find_letters, letters_at, retry_letters
 from pipelines.errors import StackError
-from pipelines.kafka.single_records import SingleRecords, WholeRecord
-from pipelines.kafka.topic_reader import TopicReader
-from pipelines.messages.dead_letters import DeadLetter
+from pipelines.kafka.single_records import SingleRecords
 from pipelines.render import letter_object, text_or_base64
-from pipelines.topics import BETS, DEAD_LETTERS, EVENTS
 
-__all__ = ["RETRY_HEADER", "application", "find_letters", "retry_letters"]
+__all__ = ["application"]
 
-RETRY_HEADER: Final = "overround-retry-of"
-RETRIED_TOPICS: Final = (BETS, EVENTS)
 LISTED: Final = 50
-_decode = msgspec.msgpack.Decoder(DeadLetter).decode
+LEFT_OUT_SHOWN: Final = 20
 
 application = typer.Typer(
     help="Look at records that could not be understood; send them again once the cause is gone.",
     no_args_is_help=True,
 )
-
-
-class Letter(NamedTuple):
-    """A dead letter and where it is kept."""
-
-    partition: int
-    offset: int
-    at_ms: int
-    letter: DeadLetter
-
-
-class Wanted(NamedTuple):
-    """Which letters: empty and -1 stand for all."""
-
-    topic: str = ""
-    code: str = ""
-    partition: int = -1
-    since_ms: int = 0
-
-    def fits(self, found: Letter) -> bool:
-        return (
-            self.topic in ("", found.letter.topic)
-            and self.code in ("", found.letter.code)
-            and self.partition in (-1, found.partition)
-            and found.at_ms >= self.since_ms
-        )
-
-
-class Retried(NamedTuple):
-    """What became of a retry: how many were sent, and why others were not."""
-
-    sent: int
-    left_out: tuple[str, ...]
-
-
-def find_letters(bootstrap_servers: str, wanted: Wanted) -> Iterator[Letter]:
-    """Yield the letters that fit, by partition and offset. Raises BrokerError, StackError."""
-    reader = TopicReader(bootstrap_servers, DEAD_LETTERS)
-    try:
-        count = reader.partitions()
-        if not count:
-            raise StackError(f"there is no topic {DEAD_LETTERS} on {bootstrap_servers}")
-        for partition in range(count):
-            for record in reader.read(partition, reader.bounds(partition)):
-                letter = _decode(record.value or b"")
-                found = Letter(partition, record.offset, record.timestamp_ms, letter)
-                if wanted.fits(found):
-                    yield found
-    finally:
-        reader.close()
-
-
-def retry_letters(bootstrap_servers: str, letters: list[Letter]) -> Retried:
-    """Send the records of these letters again, to where they were. Raises BrokerError."""
-    records = SingleRecords(bootstrap_servers)
-    again: list[WholeRecord] = []
-    left_out: list[str] = []
-    try:
-        for one in letters:
-            found = _again(records, one)
-            if isinstance(found, str):
-                left_out.append(f"{one.partition}/{one.offset}: {found}")
-            else:
-                again.append(found)
-        records.send(again)
-    finally:
-        records.close()
-    return Retried(len(again), tuple(left_out))
-
-
-def _again(records: SingleRecords, one: Letter) -> WholeRecord | str:
-    """Return the record to send, or why there is none."""
-    letter = one.letter
-    if letter.topic not in RETRIED_TOPICS:
-        return f"records of {letter.topic} are not sent again"
-    found = records.fetch(letter.topic, letter.partition, letter.offset)
-    mark = (RETRY_HEADER, f"{letter.topic}/{letter.partition}/{letter.offset}".encode())
-    if found is not None:
-        kept = tuple(header for header in found.headers if header[0] != RETRY_HEADER)
-        return found._replace(headers=(*kept, mark))
-    if len(letter.value) < letter.value_bytes:
-        return f"the record is gone, and of its {letter.value_bytes} bytes only a part was kept"
-    key = letter.key or None
-    return WholeRecord(letter.topic, letter.partition, key, letter.value, (mark,))
 
 
 TopicOption = Annotated[str, typer.Option("--topic", help="Only records of this topic.")]
@@ -138,18 +50,22 @@ def list_command(
 ) -> None:
     """List dead letters, the newest of each partition last."""
     settings = kafka_settings(settings_file)
-    found = list(
-        find_letters(settings.kafka_bootstrap_servers, _wanted(topic, code, partition, minutes))
+    letters = find_letters(
+        settings.kafka_bootstrap_servers, _wanted(topic, code, partition, minutes)
     )
     if as_json:
-        for one in found:
+        for one in letters:
             print(msgspec.json.encode(_object(one)).decode())
         return
-    if not found:
+    count, last = 0, deque[Letter](maxlen=LISTED)
+    for one in letters:
+        count += 1
+        last.append(one)
+    if not count:
         print("no dead letters")
         return
     table = Table("letter", "time", "record", "bytes", "code", "reason")
-    for one in found[-LISTED:]:
+    for one in last:
         letter = one.letter
         table.add_row(
             f"{one.partition} {one.offset}",
@@ -160,8 +76,8 @@ def list_command(
             escape(letter.reason),
         )
     Console().print(table)
-    if len(found) > LISTED:
-        print(f"the last {LISTED} of {len(found):,}; --json prints all")
+    if count > LISTED:
+        print(f"the last {LISTED} of {count:,}; --json prints all")
 
 
 @application.command("show")
@@ -172,7 +88,7 @@ def show_command(
 ) -> None:
     """Show one dead letter: why, where the record was, what is in it."""
     settings = kafka_settings(settings_file)
-    one = _at(settings.kafka_bootstrap_servers, {(partition, offset)})[0]
+    (one,) = letters_at(settings.kafka_bootstrap_servers, [(partition, offset)])
     shown = _object(one)
     records = SingleRecords(settings.kafka_bootstrap_servers)
     try:
@@ -208,20 +124,28 @@ def retry_command(
     servers = settings.kafka_bootstrap_servers
     if bool(places) == everything:
         raise StackError("name letters as PARTITION/OFFSET, or say --all")
-    if places:
-        found = _at(servers, {_place(text) for text in places})
-    else:
-        found = list(find_letters(servers, _wanted(topic, code, partition, minutes)))
-    if not found:
+    wanted = _wanted(topic, code, partition, minutes)
+    named = [_place(text) for text in dict.fromkeys(places or ())]
+    for_all = find_letters(servers, wanted) if everything else letters_at(servers, named)
+    count = sum(1 for _ in for_all)  # also: every named one is there before any is sent
+    if not count:
         print("no dead letters")
         return
     if not yes:
-        typer.confirm(f"Send {len(found):,} records again?", abort=True)
-    retried = retry_letters(servers, found)
-    print(f"{retried.sent:,} sent again")
-    for why in retried.left_out:
-        print(f"not sent: {why}")
-    if retried.left_out:
+        typer.confirm(f"Send {count:,} records again?", abort=True)
+    sent = left_out = 0
+    chosen = find_letters(servers, wanted) if everything else letters_at(servers, named)
+    try:
+        for one in retry_letters(servers, chosen):
+            if not one.why_not:
+                sent += 1
+                continue
+            left_out += 1
+            if left_out <= LEFT_OUT_SHOWN:
+                print(f"not sent: {one.partition}/{one.offset}: {one.why_not}")
+    finally:
+        print(f"{sent:,} sent again" + (f", {left_out:,} not" if left_out else ""))
+    if left_out:
         raise typer.Exit(1)
 
 
@@ -236,15 +160,6 @@ def _place(text: str) -> tuple[int, int]:
     if not (partition.isdigit() and offset.isdigit()):
         raise StackError(f"{text!r} is no letter: write PARTITION/OFFSET, for example 0/17")
     return int(partition), int(offset)
-
-
-def _at(servers: str, places: set[tuple[int, int]]) -> list[Letter]:
-    found = [x for x in find_letters(servers, Wanted()) if (x.partition, x.offset) in places]
-    absent = places - {(one.partition, one.offset) for one in found}
-    if absent:
-        names = ", ".join(f"{p}/{o}" for p, o in sorted(absent))
-        raise StackError(f"there is no dead letter {names}")
-    return found
 
 
 def _object(one: Letter) -> dict[str, object]:

@@ -4,7 +4,8 @@ An archive is a folder of compressed JSON lines. Exporting again adds what has c
 """
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -116,30 +117,35 @@ def verify_command(folder: Folder) -> None:
 def import_command(folder: Folder, settings_file: SettingsFile = None) -> None:
     """Write a proved archive to an empty journal, to audit it or fold it as it was.
 
-    Refused where the journal holds anything. Keys, values and times come back as they were, and
-    without the markers of transactions offsets are others: archive what comes after in another
-    folder. To go on taking bets from it, the input topics must
-    stand where the journal says they were read to.
+    Refused where the journal holds anything but the beginning of this archive, as an import that
+    was interrupted leaves it: that is continued. Keys, values and times come back as they were,
+    and without the markers of transactions offsets are others: archive what comes after in
+    another folder. To go on taking bets from it, the input topics must stand where the journal
+    says they were read to.
     """
     settings = kafka_settings(settings_file)
     for line in import_journal(settings.kafka_bootstrap_servers, folder):
         print(line)
 
 
-def import_journal(bootstrap_servers: str, folder: Path) -> Iterator[str]:
-    """Import every partition of an archive. Raises ArchiveError before anything is written."""
+def import_journal(bootstrap_servers: str, folder: Path) -> Generator[str]:
+    """Import every partition of an archive, or the rest where an import was interrupted.
+
+    Raises ArchiveError before anything is written.
+    """
     files = archive_files(folder)
     if not files:
         raise ArchiveError(f"{folder} holds no archive")
     totals: dict[int, int] = {}
     for partition, of_partition in files.items():
         totals[partition] = sum(one.footer.records for one in prove_all(of_partition))
-    _refuse_unless_empty(bootstrap_servers, max(files) + 1)
+    there = _already_there(bootstrap_servers, files)
     writer = SingleRecords(bootstrap_servers)
     try:
         for partition, of_partition in files.items():
-            with _shown(f"partition {partition}", totals[partition]) as progress:
-                for batch in _batches(_records(of_partition)):
+            done = there[partition]
+            with _shown(f"partition {partition}", totals[partition] - done) as progress:
+                for batch in _batches(islice(_records(of_partition), done, None)):
                     writer.send(
                         [
                             WholeRecord(
@@ -149,22 +155,41 @@ def import_journal(bootstrap_servers: str, folder: Path) -> Iterator[str]:
                         ]
                     )
                     progress.advance(progress.task_ids[0], len(batch))
-            yield f"partition {partition}: {totals[partition]:,} records"
+            before = f", {done:,} of them were there" if done else ""
+            yield f"partition {partition}: {totals[partition]:,} records{before}"
     finally:
         writer.close()
 
 
-def _refuse_unless_empty(bootstrap_servers: str, partitions: int) -> None:
+def _already_there(bootstrap_servers: str, files: dict[int, list[Path]]) -> dict[int, int]:
+    """Return how many records of each partition an earlier import has written.
+
+    Raises ArchiveError where the journal holds anything else.
+    """
     reader = TopicReader(bootstrap_servers, JOURNAL)
+    found: dict[int, int] = {}
     try:
         count = reader.partitions()
-        if count < partitions:
-            raise ArchiveError(f"the journal has {count} partitions, the archive {partitions}")
+        if count <= max(files):
+            raise ArchiveError(f"the journal has {count} partitions, the archive {max(files) + 1}")
         for partition in range(count):
-            if reader.bounds(partition).end:
-                raise ArchiveError(f"partition {partition} of the journal is not empty")
+            bounds, found[partition] = reader.bounds(partition), 0
+            archived = _records(files.get(partition, []))
+            for record in reader.read(partition, bounds):
+                if bounds.first or _said(record) != _said(next(archived, None)):
+                    raise ArchiveError(
+                        f"partition {partition} of the journal is not empty, and what it holds is "
+                        f"not the beginning of this archive"
+                    )
+                found[partition] += 1
     finally:
         reader.close()
+    return found
+
+
+def _said(record: Record | None) -> tuple[bytes, bytes, int] | None:
+    """What of a record an import keeps."""
+    return record and (record.key or b"", record.value or b"", record.timestamp_ms)
 
 
 def _records(files: list[Path]) -> Iterator[Record]:
