@@ -11,10 +11,13 @@ from pathlib import Path
 from rich.console import Console
 
 from deploy.local.lockfile import StackFile, StackInfo
+from deploy.local.ray_token import find_token, use_token_file
 from pipelines.errors import StackError
 from pipelines.settings import Settings
 
 __all__ = ["attached", "attached_settings", "join_ray", "status_command"]
+
+logger = logging.getLogger(__name__)
 
 
 def attached_settings(settings: Settings) -> tuple[Settings, StackInfo | None]:
@@ -41,13 +44,19 @@ def _backend_key(file: Path) -> str:
 
 
 @contextmanager
-def join_ray(address: str) -> Iterator[None]:
-    """Join a running Ray for as long as the block takes. Raises StackError."""
+def join_ray(address: str, token_file: str = "") -> Iterator[None]:
+    """Join a running Ray for as long as the block takes. Raises StackError.
+
+    `token_file`: of a local system; without it the token is looked for where Ray does.
+    """
     import ray
 
     from actors.options import NAMESPACE
 
-    os.environ.setdefault("RAY_AUTH_MODE", "disabled")
+    if token_file:
+        use_token_file(Path(token_file))
+    elif not find_token():
+        logger.warning("no token for Ray was found: a cluster that asks for one refuses")
     os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
     try:
         ray.init(
@@ -67,13 +76,13 @@ def join_ray(address: str) -> Iterator[None]:
 @contextmanager
 def attached(settings: Settings) -> Iterator[Settings]:
     """Join the running system; yields settings with its addresses. Raises StackError."""
-    found, _ = attached_settings(settings)
+    found, info = attached_settings(settings)
     if not found.ray_address:
         raise StackError(
             f"no system runs on {Path(settings.data_dir).resolve()}: start one with "
             "`overround run`, or set RAY_ADDRESS"
         )
-    with join_ray(found.ray_address):
+    with join_ray(found.ray_address, info.ray_token_file if info else ""):
         yield found
 
 

@@ -19,6 +19,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from deploy.attach import attached_settings, join_ray
 from deploy.audit_edge import LOCAL_BOUNDS, check_edge, history_start_ms
 from deploy.audit_table import print_report
+from deploy.local.lockfile import StackInfo
 from pipelines.audit.channels import UNBOUNDED
 from pipelines.audit.odds import Odds
 from pipelines.audit.partition import Audit, Sources, audit_partitions
@@ -79,9 +80,10 @@ def run_audit(
         for reader in readers.values():
             held.callback(reader.close)
         partitions = _partitions(readers)
-        answers = (
-            ask(partitions) if ask is not None else _ask(audit, found, readers[JOURNAL], partitions)
-        )
+        if ask is not None:
+            answers = ask(partitions)
+        else:
+            answers = _ask(audit, found, info, readers[JOURNAL], partitions)
         advance = held.enter_context(_progress(readers[JOURNAL], partitions))
         read: list[Odds] = []
         sources = [
@@ -126,7 +128,13 @@ def _partitions(readers: dict[str, TopicReader]) -> int:
     return counts[JOURNAL]
 
 
-def _ask(audit: Audit, settings: Settings, journal: TopicReader, partitions: int) -> Answers:
+def _ask(
+    audit: Audit,
+    settings: Settings,
+    info: StackInfo | None,
+    journal: TopicReader,
+    partitions: int,
+) -> Answers:
     """Ask all running shards for their hashes. Shards that do not answer are a failure.
 
     One that is being restored answers for nothing yet, so it is asked again.
@@ -138,7 +146,7 @@ def _ask(audit: Audit, settings: Settings, journal: TopicReader, partitions: int
 
     written = {p for p in range(partitions) if journal.bounds(p).end}
     deadline_s = time.monotonic() + SHARDS_ANSWER_MAX_S
-    with _joined(settings.ray_address):
+    with _joined(settings.ray_address, info.ray_token_file if info else ""):
         while True:
             over = time.monotonic() > deadline_s
             try:
@@ -155,13 +163,13 @@ def _ask(audit: Audit, settings: Settings, journal: TopicReader, partitions: int
 
 
 @contextmanager
-def _joined(address: str) -> Iterator[None]:
+def _joined(address: str, token_file: str) -> Iterator[None]:
     import ray
 
     if ray.is_initialized():  # the system was started by this very process
         yield
         return
-    with join_ray(address):
+    with join_ray(address, token_file):
         yield
 
 

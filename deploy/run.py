@@ -104,7 +104,7 @@ def _say_where(console: Console, stack: Stack) -> None:
     rows = [
         *(_edge_pages(settings.ably_url) if stack.has_edge else ()),
         ("metrics", f"http://127.0.0.1:{settings.metrics_port}/metrics"),
-        ("Ray dashboard", stack.dashboard_url or "off"),
+        ("Ray dashboard", _dashboard(stack)),
         ("Kafka", settings.kafka_bootstrap_servers),
         ("data", str(stack.data_dir)),
     ]
@@ -112,6 +112,13 @@ def _say_where(console: Console, stack: Stack) -> None:
         table.add_row(name, Text(where, style="cyan"))
     console.print(table)
     console.print("Ctrl-C stops everything.\n")
+
+
+def _dashboard(stack: Stack) -> str:
+    if not stack.dashboard_url:
+        return "off"
+    token = f", asks for the token in {stack.ray_token_file}" if stack.ray_token_file else ""
+    return stack.dashboard_url + token
 
 
 def _edge_pages(url: str) -> list[tuple[str, str]]:

@@ -23,6 +23,7 @@ from deploy.local.broker import Broker
 from deploy.local.lockfile import StackFile, StackInfo
 from deploy.local.preflight import find_problems
 from deploy.local.processes import Child, log_tail
+from deploy.local.ray_token import ensure_token_file, find_token, use_token_file
 from deploy.local.topics import ensure_topics
 from pipelines.errors import StackError
 from pipelines.settings import Settings
@@ -50,6 +51,7 @@ class Stack:
         self.data_dir = Path(settings.data_dir).resolve()
         self.key_file = self.data_dir / "edge-keys.json"
         self.dashboard_url = ""
+        self.ray_token_file: Path | None = None  # None where Ray was there before
         self.has_edge = False  # False where Ably's cloud is used
         self._tended: list[Broker | Child] = []
         self._tended_s = -TEND_INTERVAL_S
@@ -111,6 +113,7 @@ class Stack:
             metrics_port=self.settings.metrics_port,
             dashboard_url=self.dashboard_url,
             partitions=self.settings.partitions,
+            ray_token_file=str(self.ray_token_file or ""),
         )
         StackFile.write(self.data_dir, info)
         self._held.callback(StackFile.remove, self.data_dir, os.getpid())
@@ -185,17 +188,19 @@ class Stack:
         import ray
 
         settings = self.settings
-        os.environ.setdefault("RAY_AUTH_MODE", "disabled")
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
         os.environ.setdefault("RAY_DEDUP_LOGS", "0")
         if settings.ray_address:
+            find_token()
             self._say(f"joining Ray at {settings.ray_address}")
             context = ray.init(
                 address=settings.ray_address, namespace=_namespace(), log_to_driver=False
             )
         else:
             self._say("starting Ray")
+            self.ray_token_file = ensure_token_file(self.data_dir)
+            use_token_file(self.ray_token_file)
             # Ray's sockets need a short path, so it does not live below the data folder.
             folder = self._held.enter_context(tempfile.TemporaryDirectory(prefix="ovr-"))
             context = ray.init(

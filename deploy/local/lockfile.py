@@ -38,6 +38,7 @@ class StackInfo:
     metrics_port: int
     dashboard_url: str
     partitions: int
+    ray_token_file: str = ""
 
 
 class StackFile:

@@ -3,6 +3,7 @@
 import json
 import re
 import socket
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -43,6 +44,21 @@ def test_status_tells_of_every_actor(running: Running) -> None:
     actors = {actor["name"]: actor for actor in json.loads(done.stdout)["actors"]}
     assert {"shard-000", "shard-001", "shard-002", "publisher", "notifier"} <= set(actors)
     assert {actor["verdict"] for actor in actors.values()} == {"well"}
+
+
+def test_ray_lets_nobody_in_without_its_token(running: Running) -> None:
+    folder = Path(running.environment["OVERROUND_DATA_DIR"])
+    assert (folder / "ray-token").stat().st_mode & 0o777 == 0o600
+    stranger = replace(running, environment=running.environment | {"RAY_AUTH_MODE": "disabled"})
+    done = stranger.overround("status")
+    assert done.returncode == 1
+    assert "does not answer" in done.stderr
+    assert "Traceback" not in done.stderr
+    dashboard = f"http://127.0.0.1:{running.environment['OVERROUND_RAY_DASHBOARD_PORT']}"
+    listed = f"{dashboard}/api/prometheus/sd"
+    assert httpx.get(listed, trust_env=False).status_code == 401
+    token = {"Authorization": f"Bearer {(folder / 'ray-token').read_text()}"}
+    assert httpx.get(listed, trust_env=False, headers=token).json()
 
 
 @pytest.mark.browser

@@ -23,6 +23,7 @@ INFO = StackInfo(
     metrics_port=9464,
     dashboard_url="http://127.0.0.1:8265",
     partitions=6,
+    ray_token_file="ray-token",
 )
 
 
