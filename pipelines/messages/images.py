@@ -28,7 +28,7 @@ class ExchangeImage(Struct, frozen=True, gc=False):
 
 
 class SelectionImage(Struct, frozen=True, gc=False, omit_defaults=True):
-    """One selection: status ACTIVE, REMOVED, WINNER or LOSER; `odds_e4` 0 where there are none.
+    """One selection: status ACTIVE, REMOVED, WINNER, LOSER, each-way PLACED; `odds_e4` 0: none.
 
     Exchange: `odds_e4` is the best price to back at, `staked_minor` what was matched in all.
     """

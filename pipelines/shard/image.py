@@ -77,7 +77,8 @@ def image_of(event: EventState, market: MarketState) -> OddsImage:
         )
         staked = sum([staked for _, staked in shown.values()])
     if market.settled and not market.refund:
-        selections = tuple(_settled(s, market.winners) for s in selections)
+        placed = _placed(market)
+        selections = tuple(_settled(s, market.winners, placed) for s in selections)
     return OddsImage(
         event.event_id,
         market.event_seq,
@@ -160,8 +161,21 @@ def _maker(book: LmsrBook) -> MakerImage:
     return MakerImage(book.worst_loss_minor(), book.loss_bound_minor())
 
 
-def _settled(selection: SelectionImage, winners: tuple[int, ...]) -> SelectionImage:
+def _placed(market: MarketState) -> frozenset[int]:
+    """Return the selections on which an each-way bet is paid its place part or more."""
+    rules = market.definition.fixed
+    if rules is None or not rules.each_way_divisor:
+        return frozenset()
+    return frozenset(selection_id for selection_id, won, _, _ in market.factors if won)
+
+
+def _settled(
+    selection: SelectionImage, winners: tuple[int, ...], placed: frozenset[int]
+) -> SelectionImage:
     if selection.status != "ACTIVE":
         return selection
-    status = "WINNER" if selection.selection_id in winners else "LOSER"
+    if selection.selection_id in winners:
+        status = "WINNER"
+    else:
+        status = "PLACED" if selection.selection_id in placed else "LOSER"
     return structs.replace(selection, status=status)

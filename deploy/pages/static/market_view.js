@@ -9,7 +9,7 @@ const ENGINE_WORDS = {
   pool: "Pool: stakes are shared among the winners. Odds are estimates until betting closes.",
   fixed: "Fixed odds: you keep the odds at which your bet is accepted.",
 };
-const SELECTION_WORDS = { REMOVED: "Withdrawn", WINNER: "Winner", LOSER: "" };
+const SELECTION_WORDS = { REMOVED: "Withdrawn", WINNER: "Winner", PLACED: "Placed", LOSER: "" };
 
 export class MarketView {
   #onPick;
