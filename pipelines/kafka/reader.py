@@ -50,6 +50,8 @@ class CommittedReader:
     ) -> None:
         self._group_id = group_id
         self._assigned = [(topic, partition) for topic in topics for partition in partitions]
+        self._ends_first: dict[tuple[str, int], int] = {}
+        self._behind = set(self._assigned)  # what lies there from before was not read to its end
         self._closed = False
         self._last_error = ""
         self._consumer = Consumer(
@@ -59,6 +61,7 @@ class CommittedReader:
                 "isolation.level": "read_committed",
                 "enable.auto.commit": False,
                 "enable.auto.offset.store": False,
+                "enable.partition.eof": True,
                 "auto.offset.reset": "earliest",
                 "fetch.queue.backoff.ms": 5,
                 "fetch.wait.max.ms": 5,
@@ -95,6 +98,10 @@ class CommittedReader:
         if records_max > 1:
             messages += self._consumer.consume(records_max - 1, 0)
         return [record for message in messages if (record := self._record(message)) is not None]
+
+    def caught_up(self, topic: str) -> bool:
+        """Return whether each partition of a topic was read to its end since `assign`."""
+        return not any(behind == topic for behind, _ in self._behind)
 
     def pause(self, topic: str) -> None:
         """Return no more records of this topic until `resume`; Kafka keeps them."""
@@ -138,14 +145,14 @@ class CommittedReader:
 
         For gauges of lag; the end of a partition is that of its committed records.
         """
-        found = {}
-        for topic, partition in self._assigned:
-            ends = self._consumer.get_watermark_offsets(
-                TopicPartition(topic, partition), cached=True
-            )
-            if ends is not None and ends[1] >= 0:
-                found[topic, partition] = ends[1]
-        return found
+        ends = {where: self._known_end(*where) for where in self._assigned}
+        return {where: end for where, end in ends.items() if end >= 0}
+
+    def _known_end(self, topic: str, partition: int) -> int:
+        """Return an end as the last fetch saw it, -1 before the first."""
+        place = TopicPartition(topic, partition)
+        ends = self._consumer.get_watermark_offsets(place, cached=True)
+        return ends[1] if ends is not None else -1
 
     def positions(self) -> dict[tuple[str, int], int]:
         """Return the next offset to be read of each partition that was read from."""
@@ -166,16 +173,24 @@ class CommittedReader:
         return [TopicPartition(t, p) for t, p in self._assigned if t == topic]
 
     def _record(self, message: Message) -> ReadRecord | None:
+        topic, partition, offset = message.topic(), message.partition(), message.offset()
         error = message.error()
         if error is not None:
             if error.fatal():
                 raise BrokerError(f"reader of {self._group_id} cannot go on: {error}")
-            self._on_error(error)
+            if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - librdkafka's own name
+                self._behind.discard((str(topic), partition or 0))
+            else:
+                self._on_error(error)
             return None
-        topic, partition, offset = message.topic(), message.partition(), message.offset()
         assert topic is not None
         assert partition is not None
         assert offset is not None
+        if self._behind and (topic, partition) in self._behind:
+            # Under load the end is never met, but the end that there was is passed.
+            end = self._known_end(topic, partition)
+            if offset + 1 >= self._ends_first.setdefault((topic, partition), end) > 0:
+                self._behind.discard((topic, partition))
         kind, timestamp_ms = message.timestamp()
         return ReadRecord(
             topic,

@@ -158,14 +158,19 @@ class Conflator:
         pending[position.offset] = None
         self.receipts_waiting += 1
 
-    def due(self, now_ms: int) -> list[Publication]:
-        """Return the next batch, empty when nothing may go now; it is in flight until `settle`."""
+    def due(self, now_ms: int, images: bool = True) -> list[Publication]:
+        """Return the next batch, empty when nothing may go now; it is in flight until `settle`.
+
+        `images`: whether images may go at all.
+        """
         assert not self._in_flight, "one request in flight"
         batch = _Batch()
         # Half for odds, then receipts, then odds again: neither can starve the other.
-        self._take_images(batch, now_ms, share=2)
+        if images:
+            self._take_images(batch, now_ms, share=2)
         self._take_receipts(batch, now_ms)
-        self._take_images(batch, now_ms, share=1)
+        if images:
+            self._take_images(batch, now_ms, share=1)
         self._in_flight = batch.flights
         self._forget_windows(now_ms)
         return [flight.publication for flight in batch.flights]

@@ -6,7 +6,9 @@
 4. commit   only as far as the edge took everything
 
 A restart goes on at the committed offsets. What is published again carries the same ids, and Ably
-drops repeats for two minutes; of odds only the newest image of each market goes out then.
+drops repeats for two minutes. Of odds only the newest image of each market goes out then, and none
+before all that was there at the start is read: an image that was left out before, as newer ones
+were there, must not come after them.
 """
 
 import logging
@@ -40,6 +42,8 @@ RECEIPTS_RESUME_BELOW: Final = 10_000
 COMMIT_INTERVAL_S: Final = 0.25
 BUSY_POLL_TIMEOUT_S: Final = 0.002
 ERROR_WAIT_S: Final = 0.5
+#: A partition that cannot be read holds the odds of the others back for no longer.
+CATCH_UP_MAX_S: Final = 60.0
 
 
 class Reader(Protocol):
@@ -50,6 +54,7 @@ class Reader(Protocol):
     def resume(self, topic: str) -> None: ...
     def commit(self, positions: Mapping[tuple[str, int], int]) -> None: ...
     def known_ends(self) -> dict[tuple[str, int], int]: ...
+    def caught_up(self, topic: str) -> bool: ...
     def close(self) -> None: ...
 
 
@@ -98,7 +103,8 @@ class Publisher:
         self._paused = False
         self._counts = {"taken": 0, "refused": 0, "retried": 0, "unreadable": 0, "requests": 0}
         self._last_error = ""
-        self._progress_s = clock.monotonic_s()
+        self._began_s = self._progress_s = clock.monotonic_s()
+        self._may_publish_odds = False
 
     def step(self, timeout_s: float) -> int:
         """Do one round; return how many records were read and messages settled.
@@ -208,7 +214,7 @@ class Publisher:
     def _publish(self) -> int:
         if self._backoff.wait_s(self._clock.monotonic_s()):
             return 0
-        batch = self._conflator.due(self._clock.time_ms())
+        batch = self._conflator.due(self._clock.time_ms(), self._knows_newest())
         if not batch:
             return 0
         self._counts["requests"] += 1
@@ -227,6 +233,16 @@ class Publisher:
         for outcome in outcomes:
             self._count(outcome, now_ms)
         return sum(1 for outcome in outcomes if not outcome.taken.retry)
+
+    def _knows_newest(self) -> bool:
+        """Return whether the images that wait are no older than any that went out before."""
+        if self._may_publish_odds:
+            return True
+        waited_s = self._clock.monotonic_s() - self._began_s
+        self._may_publish_odds = self._reader.caught_up(ODDS) or waited_s > CATCH_UP_MAX_S
+        if self._may_publish_odds and waited_s > CATCH_UP_MAX_S:
+            logger.warning("odds go out though some partition was not read to its end")
+        return self._may_publish_odds
 
     def _count(self, outcome: Outcome, now_ms: int) -> None:
         code, retry = outcome.taken

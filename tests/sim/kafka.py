@@ -214,6 +214,7 @@ class SimulatedReader:
         self._faults = faults
         self._assigned = [(topic, partition) for topic in topics for partition in partitions]
         self._next = {where: self._offset(where) for where in self._assigned}
+        self._ends_first = self.known_ends()
         self._paused: set[str] = set()
 
     def _offset(self, where: tuple[str, int]) -> int:
@@ -257,6 +258,13 @@ class SimulatedReader:
 
     def known_ends(self) -> dict[tuple[str, int], int]:
         return {where: self._kafka.stable_end(*where) for where in self._assigned}
+
+    def caught_up(self, topic: str) -> bool:
+        return all(
+            following >= self._ends_first[where] or not any(self._kafka.read(*where, following))
+            for where, following in self._next.items()
+            if where[0] == topic
+        )
 
     def close(self) -> None:
         return None

@@ -44,6 +44,7 @@ class MemoryLog:
     def __init__(self) -> None:
         self.records: dict[str, list[ReadRecord]] = {"odds": [], "journal": []}
         self.next: dict[str, int] = {"odds": 0, "journal": 0}
+        self.end_first = dict(self.next)
         self.committed_next: dict[tuple[str, int], int] = {}
         self.paused: set[str] = set()
         self.fail_commits = 0
@@ -54,6 +55,7 @@ class MemoryLog:
 
     def restart(self) -> None:
         self.paused.clear()
+        self.end_first = {topic: len(records) for topic, records in self.records.items()}
         for topic in self.next:
             self.next[topic] = self.committed_next.get((topic, 0), 0)
 
@@ -82,6 +84,9 @@ class MemoryLog:
 
     def known_ends(self) -> dict[tuple[str, int], int]:
         return {(topic, 0): len(records) for topic, records in self.records.items()}
+
+    def caught_up(self, topic: str) -> bool:
+        return self.next[topic] >= self.end_first[topic]
 
     def close(self) -> None:
         return
@@ -177,6 +182,44 @@ def test_nothing_is_lost_or_reordered_under_faults_and_restarts(seed: int) -> No
         assert shown == sorted(set(shown))
         assert shown[-1] == (300 if market == 0 else 299)
     assert log.committed_next == {("odds", 0): 300, ("journal", 0): 300}
+
+
+def test_a_restart_far_behind_never_shows_a_market_as_it_was_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(publisher_module, "POLL_RECORDS_MAX", 3)
+    log, edge, clock = MemoryLog(), FaultyEdge(), SteppingClock()
+    stuck = image(1, "stuck", version=9)
+    refused = edge.publish
+
+    def publish(publications: Sequence[Publication]) -> list[Taken]:
+        """One market's image is never taken, and nothing after it counts as done."""
+        taken = refused([p for p in publications if p.data["market_id"] != "stuck"])  # type: ignore[index]
+        answers = iter(taken)
+        return [
+            Taken(42913, True) if p.data["market_id"] == "stuck" else next(answers)  # type: ignore[index]
+            for p in publications
+        ]
+
+    edge.publish = publish  # type: ignore[method-assign]
+    log.append("odds", msgspec.msgpack.encode(stuck))
+    publisher = make(log, edge, clock)
+    for seq in range(2, 40):
+        for part in range(3):  # more than one market, so that some images are left out
+            log.append("odds", msgspec.msgpack.encode(image(3 * seq + part, f"m{part % 2}")))
+        steps(publisher, clock, 2)
+    assert log.committed_next.get(("odds", 0), 0) == 0
+    log.restart()
+    again = make(log, edge, clock)
+    steps(again, clock, 100)
+    for market in ("m0", "m1"):
+        shown = [
+            p.data["seq"]  # type: ignore[index]
+            for p in edge.delivered
+            if p.name == "odds" and p.data["market_id"] == market  # type: ignore[index]
+        ]
+        assert len(shown) > 5
+        assert shown == sorted(set(shown))
 
 
 def test_a_long_outage_sends_only_the_newest_odds_but_every_receipt() -> None:
