@@ -17,6 +17,7 @@ from deploy.edge.bounds import (
     REPLAY_BYTES_MAX,
 )
 from deploy.edge.connection import Connection
+from deploy.edge.connection_key import id_in_key
 from deploy.edge.refusals import CONNECTION_KEY_INVALID, TOKEN_ERRORS, refused
 from deploy.edge.wire import Action, ErrorInfo, Format, Frame, Protocol, payload_of
 from pipelines.errors import EdgeError
@@ -149,7 +150,7 @@ class CometSockets:
 
     def of_key(self, key: str) -> CometSocket:
         """Return the socket of a connection key. Raises EdgeError."""
-        found = self._by_id.get(key.partition("!")[0])
+        found = self._by_id.get(id_in_key(key))
         if found is None or found.holder is None or not found.holder.has_key(key):
             raise refused(CONNECTION_KEY_INVALID, "there is no such connection; connect again")
         return found

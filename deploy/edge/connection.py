@@ -20,6 +20,7 @@ from deploy.edge.bounds import (
     PRESENCE_LOST_MS,
 )
 from deploy.edge.channel import Channel
+from deploy.edge.connection_key import id_in_key, key_of
 from deploy.edge.refusals import (
     CONNECTION_KEY_INVALID,
     CONTINUITY_LOST,
@@ -224,7 +225,7 @@ class Connections:
         """Return a connection, resumed where its key is good; else why not. Raises EdgeError."""
         if not resume_key:
             return self._fresh(authority, form), None
-        found = self._by_id.get(resume_key.partition("!")[0])
+        found = self._by_id.get(id_in_key(resume_key))
         if (
             found is None
             or not found.has_key(resume_key)
@@ -256,8 +257,7 @@ class Connections:
         return made
 
     def _new_key(self, connection_id: str) -> str:
-        # Clients tell by what is before the hyphen whether they have their connection again.
-        return f"{connection_id}!e-{self._random_text(SECRET_BYTES)}"
+        return key_of(connection_id, self._random_text(SECRET_BYTES))
 
     def supersede(self, connection: Connection) -> None:
         """Close the socket that a connection still has, as a newer one takes over."""
@@ -282,7 +282,7 @@ class Connections:
 
     def of_key(self, key: str, app: App) -> str | None:
         """Return the id of the connection that has this key within the app."""
-        found = self._by_id.get(key.partition("!")[0])
+        found = self._by_id.get(id_in_key(key))
         if found is None or found.authority.app is not app:
             return None
         return found.id if found.has_key(key) else None

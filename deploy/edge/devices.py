@@ -17,7 +17,7 @@ TRANSPORTS: Final = ("fcm", "gcm", "apns", "web", "ablyChannel")
 
 
 class Device(Struct, rename="camel", omit_defaults=True):
-    """One registered device. The secret proves the device itself, and is never shown."""
+    """One registered device. The secret proves the device itself: only administrators see it."""
 
     id: str
     platform: str
@@ -35,8 +35,13 @@ class Device(Struct, rename="camel", omit_defaults=True):
         found: dict[str, Any] = self.push["recipient"]
         return found
 
+    def shown_whole(self) -> dict[str, Any]:
+        """Return what is told of it to an administrator who asks for this one device."""
+        secret = {"deviceSecret": self.device_secret} if self.device_secret else {}
+        return {**self.shown(), **secret}
+
     def shown(self) -> dict[str, Any]:
-        """Return what is told of it."""
+        """Return what is told of it in answers to changes and in lists."""
         shown: dict[str, Any] = {
             "id": self.id,
             "platform": self.platform,

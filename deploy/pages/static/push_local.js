@@ -47,10 +47,11 @@ async function handOver(endpoint, state) {
     try {
       const response = await fetch(`${endpoint}?after=${after}`, { cache: "no-store" });
       if (response.status === 404) return; // the edge was restarted; activate again
-      const { active } = await navigator.serviceWorker.ready;
-      for (const { number, payload } of await response.json()) {
+      // Not `ready`: that stays the page's first worker, also after it registered another.
+      const worker = (await navigator.serviceWorker.getRegistration())?.active;
+      for (const { number, payload } of worker ? await response.json() : []) {
+        worker.postMessage({ kind: "overround-push", payload });
         after = number;
-        active.postMessage({ kind: "overround-push", payload });
       }
     } catch (error) {
       console.warn("overround: push:", error.message);

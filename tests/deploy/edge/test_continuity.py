@@ -27,6 +27,13 @@ def test_a_resumed_connection_has_a_new_key_and_the_old_one_for_once(
             if key not in keys:
                 keys.append(key)
     assert len(keys) == 3
+    # A client tells by what is between "!" and the last hyphen whether it has its connection.
+    with peer(app_edge) as other:
+        new = key_of(other)
+    parts = {key.partition("!")[2].rpartition("-")[0] for key in keys}
+    assert len(parts) == 1
+    assert new.partition("!")[2].rpartition("-")[0] not in {"", *parts}
+    assert all(key.count("!") == key.count("-") == 1 for key in (*keys, new))
     with peer(app_edge, resume=keys[0]) as one:
         stale = one.hear(Action.CONNECTED)
         assert stale["error"]["code"] == 80018

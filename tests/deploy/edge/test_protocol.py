@@ -45,7 +45,7 @@ def test_messages_sent_again_after_a_cut_count_once(edge: RunningEdge) -> None:
 def test_a_wrong_resume_key_gives_a_new_connection_and_says_so(edge: RunningEdge) -> None:
     with peer(edge) as one:
         hello = one.hear(Action.CONNECTED)
-    forged = hello["connectionId"] + "!forged"
+    forged = hello["connectionDetails"]["connectionKey"].rpartition("-")[0] + "-forged"
     with peer(edge, resume=forged) as other:
         fresh = other.hear(Action.CONNECTED)
         assert fresh["connectionId"] != hello["connectionId"]

@@ -39,6 +39,8 @@ def test_devices_are_kept_found_and_removed(rest: httpx.Client) -> None:
         assert made.json()["push"]["state"] == "ACTIVE"
         assert "hidden" not in made.text
     assert rest.patch(f"{DEVICES}/d0", json={"metadata": {"a": 1}}).json()["metadata"] == {"a": 1}
+    assert rest.get(f"{DEVICES}/d0").json()["deviceSecret"] == "hidden"  # asked for by itself
+    assert "hidden" not in rest.get(DEVICES).text
     assert [one["id"] for one in rest.get(DEVICES, params={"clientId": "c0"}).json()] == [
         "d0",
         "d2",
@@ -101,7 +103,9 @@ def test_a_device_acts_for_itself_alone(
         token = made.json()["deviceIdentityToken"]["token"]
         proof = {"X-Ably-DeviceToken": base64.b64encode(token.encode()).decode()}
         assert code_of(client.get(f"{DEVICES}/own")) == 40100
-        assert client.get(f"{DEVICES}/own", headers=proof).status_code == 200
+        shown = client.get(f"{DEVICES}/own", headers=proof)
+        assert shown.status_code == 200
+        assert "hidden" not in shown.text  # a stolen token must not give the secret away
         wrong = client.post(DEVICES, json=device("own", deviceSecret="guess"))
         assert code_of(wrong) == 40100
         own = {"channel": "pushenabled:x", "deviceId": "own"}
