@@ -16,6 +16,7 @@ from actors.options import (
     NOTIFIER,
     PUBLISHER,
     actor_options,
+    fan_out_name,
     metrics_name,
     partition_of,
     shard_name,
@@ -56,8 +57,11 @@ def cast_of(settings: Settings, node_ids: list[str], copies: Sequence[str]) -> l
         # The only copy of a partition needs nobody to tell it that it owns.
         alone = not settings.standbys and name == shard_name(partition or 0)
         roles.append(Role(name, BookShard, (settings, partition, alone), {}))
-    roles.append(Role(PUBLISHER, Publisher, (settings,), {}))
-    roles.append(Role(NOTIFIER, Notifier, (settings,), {}))
+    fan_outs = (PUBLISHER, Publisher, settings.publishers), (NOTIFIER, Notifier, settings.notifiers)
+    for kind, actor, count in fan_outs:
+        for index in range(count):
+            partitions = tuple(range(index, settings.partitions, count))
+            roles.append(Role(fan_out_name(kind, index, count), actor, (settings, partitions), {}))
     for node_id in node_ids:
         on_node = {"label_selector": {"ray.io/node-id": node_id}}
         roles.append(Role(metrics_name(node_id), Metrics, (settings, node_id), on_node))

@@ -25,12 +25,30 @@ def up(settings: Settings) -> None:
         seen = ray.get(running.overview.remote(), timeout=CALL_TIMEOUT_S)
         if seen["supervisor"]["version"] == version:
             return
+        _refuse_new_lanes(seen, settings.lanes)
         ray.kill(running, no_restart=True)
         time.sleep(0.5)  # the name is freed a moment after the kill
     except (ValueError, ray.exceptions.RayError):
         pass  # none is there
     supervisor = ray.remote(**actor_options(SUPERVISOR))(Supervisor)
     supervisor.remote(SUPERVISOR, version, settings)
+
+
+def _refuse_new_lanes(seen: dict[str, Any], lanes: int) -> None:
+    """Refuse another number of publishers while markets are where these keep their order.
+
+    Raises StackError.
+    """
+    away = sum(
+        actor["health"]["status"].get("markets_away", 0)
+        for actor in seen["actors"]
+        if actor["health"] is not None
+    )
+    if away and seen["supervisor"].get("lanes", 1) != lanes:
+        raise StackError(
+            f"{away} markets of isolated events are away from home: bring them back with "
+            "`overround rejoin EVENT`, then change the number of publishers or notifiers"
+        )
 
 
 def overview() -> dict[str, Any]:

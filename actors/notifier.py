@@ -17,11 +17,13 @@ __all__ = ["Notifier"]
 
 
 class _Loop:
-    def __init__(self, settings: Settings, metrics: CountedNotifier) -> None:
+    def __init__(
+        self, settings: Settings, partitions: tuple[int, ...], metrics: CountedNotifier
+    ) -> None:
         clock = SystemClock()
         group = f"{settings.application}-notifier"
         servers = settings.kafka_bootstrap_servers
-        reader = CommittedReader(servers, group, (JOURNAL,), range(settings.partitions))
+        reader = CommittedReader(servers, group, (JOURNAL,), partitions)
         reader.assign()
         notices = KafkaNoticeLog(servers, group)
         edge = EdgeClient(settings.ably_url, settings.ably_api_key, clock)
@@ -42,10 +44,16 @@ class _Loop:
 class Notifier:
     """Tells bettors how their bets came out."""
 
-    def __init__(self, name: str, version: str, settings: Settings) -> None:
-        metrics = CountedNotifier()
+    def __init__(
+        self, name: str, version: str, settings: Settings, partitions: tuple[int, ...]
+    ) -> None:
+        metrics = CountedNotifier(name)
         self._host = Host(
-            name, version, lambda: _Loop(settings, metrics), metrics.registry, settings.log_level
+            name,
+            version,
+            lambda: _Loop(settings, partitions, metrics),
+            metrics.registry,
+            settings.log_level,
         )
 
     def health(self) -> dict[str, object]:

@@ -16,6 +16,8 @@ __all__ = [
     "SUPERVISOR",
     "actor_options",
     "copy_names",
+    "fan_out_kind",
+    "fan_out_name",
     "metrics_name",
     "partition_of",
     "shard_name",
@@ -50,6 +52,19 @@ def partition_of(name: str) -> int | None:
     return int(number) if kind in ("shard", "standby") else None
 
 
+def fan_out_name(kind: str, index: int, count: int) -> str:
+    """Return the name of one of the publishers or notifiers; the only one is called by its kind.
+
+    With another count all are called otherwise, so that none of those before is mistaken for one.
+    """
+    return kind if count == 1 else f"{kind}-{index + 1}-of-{count}"
+
+
+def fan_out_kind(name: str) -> str:
+    """Return whether this is a publisher or a notifier, empty for others."""
+    return next((k for k in (PUBLISHER, NOTIFIER) if name == k or name.startswith(f"{k}-")), "")
+
+
 def metrics_name(node_id: str) -> str:
     """Return the name of a node's metrics actor."""
     return f"metrics-{node_id[:8]}"
@@ -75,7 +90,7 @@ def actor_options(name: str) -> dict[str, Any]:
             "enable_task_events": False,
             "max_concurrency": 6,
         }
-    if name in (PUBLISHER, NOTIFIER):
+    if fan_out_kind(name):
         # Nodes with a way out to the edge, where the cluster has such; else any.
         options |= {
             "label_selector": {"overround-role": "edge"},

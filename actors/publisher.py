@@ -15,13 +15,15 @@ __all__ = ["Publisher"]
 
 
 class _Loop:
-    def __init__(self, settings: Settings, metrics: CountedPublisher) -> None:
+    def __init__(
+        self, settings: Settings, partitions: tuple[int, ...], metrics: CountedPublisher
+    ) -> None:
         clock = SystemClock()
         reader = CommittedReader(
             settings.kafka_bootstrap_servers,
             f"{settings.application}-publisher",
             (ODDS, JOURNAL),
-            range(settings.partitions),
+            partitions,
         )
         reader.assign()
         edge = EdgeClient(settings.ably_url, settings.ably_api_key, clock)
@@ -42,10 +44,16 @@ class _Loop:
 class Publisher:
     """Publishes what is committed, in order, at the edge's pace."""
 
-    def __init__(self, name: str, version: str, settings: Settings) -> None:
-        metrics = CountedPublisher()
+    def __init__(
+        self, name: str, version: str, settings: Settings, partitions: tuple[int, ...]
+    ) -> None:
+        metrics = CountedPublisher(name)
         self._host = Host(
-            name, version, lambda: _Loop(settings, metrics), metrics.registry, settings.log_level
+            name,
+            version,
+            lambda: _Loop(settings, partitions, metrics),
+            metrics.registry,
+            settings.log_level,
         )
 
     def health(self) -> dict[str, object]:

@@ -1,11 +1,10 @@
 """Actor `supervisor`: keeps the cast complete and moving.
 
 Every second it asks each actor for its health. One that is missing is made again; one that makes
-no progress is bounced (killed so that Ray restarts it), with a growing pause between bounces. One
-that was fenced has stopped by itself; it is tried again after a while, because a broker also
-fences a shard that was paused for longer than its transaction may last, and then there is no newer
-owner. Of two copies of a shard it promotes one, and the other as soon as that one's process ends.
-The supervisor holds nothing that it cannot find out again, so its own restart is harmless.
+no progress is bounced (killed so that Ray restarts it), with growing pauses. One that was fenced
+is tried again after a while: a broker also fences a shard that was paused for longer than its
+transaction may last, and then there is no newer owner. Of two copies of a shard it promotes one,
+and the other as soon as that one's process ends. What it holds it can find out again.
 """
 
 import logging
@@ -19,8 +18,8 @@ from actors.cast import cast_of, make
 from actors.copies import Seen, choose
 from actors.lifeline import Lifelines
 from actors.moves import Moves
-from actors.options import copy_names, partition_of, shard_name
-from actors.watched import Watched, away_from, exists, on_node, shard_nodes
+from actors.options import copy_names, fan_out_kind, partition_of, shard_name
+from actors.watched import Watched, away_from, end_strays, exists, on_node, shard_nodes
 from pipelines.health import judge
 from pipelines.settings import Settings
 
@@ -102,6 +101,9 @@ class Supervisor:
         """Make whoever is missing."""
         copies = [n for p in range(self._settings.partitions) for n in self._names_of(p)]
         cast = {role.name: role for role in cast_of(self._settings, nodes, copies)}
+        if not self.watched:
+            # Publishers of another number have other partitions: none may go on beside these.
+            end_strays(lambda name: fan_out_kind(name) != "" and name not in cast)
         for name in self.watched.keys() - cast.keys():
             self.watched[name].end()  # its node is gone, or a copy that is no longer wanted
         self.watched = {
@@ -177,10 +179,7 @@ class Supervisor:
     def _own(self, partition: int, now_s: float) -> None:
         """See to it that a partition has one owner, and its copies are on two nodes."""
         copies = [self.watched[n] for n in copy_names(partition) if n in self.watched]
-        seen = [
-            Seen(w.role.name, w.status if w.health is not None else None, now_s - w.heard_s)
-            for w in copies
-        ]
+        seen = [Seen(w.role.name, w.health and w.status, now_s - w.heard_s) for w in copies]
         decision = choose(seen, now_s - self._promoted_s.get(partition, float("-inf")))
         for name in decision.demote:
             logger.warning("demoting actor=%s: partition %d has a newer owner", name, partition)
@@ -245,6 +244,7 @@ class Supervisor:
                 "error": self._error,
                 "round_age_s": round(now_s - self._round_s, 1),
                 "drained": sorted(self._moves.drained),
+                "lanes": self._settings.lanes,
             },
             "actors": [
                 {

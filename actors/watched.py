@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
 
 import ray
@@ -11,9 +11,10 @@ from actors.cast import Role
 from actors.options import NAMESPACE
 from pipelines.health import Backoff, Verdict
 
-__all__ = ["Watched", "away_from", "exists", "on_node", "shard_nodes"]
+__all__ = ["Watched", "away_from", "end_strays", "exists", "on_node", "shard_nodes"]
 
 NODE_ID = "ray.io/node-id"
+STOP_TIMEOUT_S = 10.0
 
 
 class Watched:
@@ -79,6 +80,19 @@ def on_node(node_id: str) -> dict[str, object]:
         "fallback_strategy": [{"label_selector": {}}],
         "scheduling_strategy": "DEFAULT",
     }
+
+
+def end_strays(is_stray: Callable[[str], bool]) -> None:
+    """End the actors of such names that are there from before, their loops first."""
+    for name in filter(is_stray, ray.util.list_named_actors()):
+        try:
+            stray = ray.get_actor(name, namespace=NAMESPACE)
+        except ValueError:
+            continue  # gone meanwhile
+        with contextlib.suppress(ray.exceptions.RayError):  # it may be dead or hang: killed below
+            ray.get(stray.stop.remote(STOP_TIMEOUT_S), timeout=STOP_TIMEOUT_S + 1.0)
+        with contextlib.suppress(ray.exceptions.RayError):
+            ray.kill(stray, no_restart=True)
 
 
 def exists(name: str) -> bool:

@@ -139,83 +139,94 @@ class ShardMetrics:
 class CountedPublisher(PublisherMetrics):
     """Counts what the publisher did."""
 
-    def __init__(self) -> None:
+    def __init__(self, actor: str = "publisher") -> None:
         self.registry = CollectorRegistry()
+        self._actor = actor
         self._taken = Counter(
-            "overround_published", "Messages taken by the edge.", ["kind"], registry=self.registry
+            "overround_published",
+            "Messages taken by the edge.",
+            ["actor", "kind"],
+            registry=self.registry,
         )
         self._delay = Histogram(
             "overround_publish_delay_seconds",
             "From a record's append to Kafka to the edge's yes.",
-            ["kind"],
+            ["actor", "kind"],
             buckets=LATENCY_BUCKETS_S,
             registry=self.registry,
         )
         self._refused = Counter(
             "overround_publish_refused",
             "Messages refused by the edge for good.",
-            ["kind", "code"],
+            ["actor", "kind", "code"],
             registry=self.registry,
         )
         self._retried = Counter(
-            "overround_publish_retried", "Publishes to repeat.", ["code"], registry=self.registry
+            "overround_publish_retried",
+            "Publishes to repeat.",
+            ["actor", "code"],
+            registry=self.registry,
         )
         self._unreadable = Counter(
             "overround_publish_unreadable",
             "Records passed over.",
-            ["topic"],
+            ["actor", "topic"],
             registry=self.registry,
         )
 
     def taken(self, kind: str, delay_ms: int) -> None:
-        self._taken.labels(kind).inc()
-        self._delay.labels(kind).observe(delay_ms / 1_000)
+        self._taken.labels(self._actor, kind).inc()
+        self._delay.labels(self._actor, kind).observe(delay_ms / 1_000)
 
     def refused(self, kind: str, code: int) -> None:
-        self._refused.labels(kind, str(code)).inc()
+        self._refused.labels(self._actor, kind, str(code)).inc()
 
     def retried(self, code: int) -> None:
-        self._retried.labels(str(code)).inc()
+        self._retried.labels(self._actor, str(code)).inc()
 
     def unreadable(self, topic: str) -> None:
-        self._unreadable.labels(topic).inc()
+        self._unreadable.labels(self._actor, topic).inc()
 
 
 class CountedNotifier(NotifierMetrics):
     """Counts what the notifier did."""
 
-    def __init__(self) -> None:
+    def __init__(self, actor: str = "notifier") -> None:
         self.registry = CollectorRegistry()
+        self._actor = actor
         self._pushes = Counter(
             "overround_pushes",
             "Pushes by kind and what became of them.",
-            ["kind", "outcome"],
+            ["actor", "kind", "outcome"],
             registry=self.registry,
         )
         self._passed = Counter(
             "overround_notifier_passed_over",
             "Journal entries not pushed, by reason.",
-            ["reason"],
+            ["actor", "reason"],
             registry=self.registry,
         )
         self._retried = Counter(
-            "overround_notifier_retried", "Work to repeat.", ["reason"], registry=self.registry
+            "overround_notifier_retried",
+            "Work to repeat.",
+            ["actor", "reason"],
+            registry=self.registry,
         )
 
     def pushed(self, kind: str) -> None:
-        self._pushes.labels(kind, "taken").inc()
+        self._pushes.labels(self._actor, kind, "taken").inc()
 
     def push_refused(self, kind: str, code: int) -> None:
-        self._pushes.labels(kind, "refused").inc()
+        self._pushes.labels(self._actor, kind, "refused").inc()
 
     def push_skipped(self, kind: str) -> None:
-        self._pushes.labels(kind, "sent_before").inc()
+        self._pushes.labels(self._actor, kind, "sent_before").inc()
 
     def stale(self) -> None:
-        self._passed.labels("stale").inc()
+        self._passed.labels(self._actor, "stale").inc()
 
     def unreadable(self) -> None:
-        self._passed.labels("unreadable").inc()
+        self._passed.labels(self._actor, "unreadable").inc()
 
     def retried(self, reason: str) -> None:
-        self._retried.labels(reason).inc()
+        self._retried.labels(self._actor, reason).inc()

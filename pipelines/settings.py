@@ -8,6 +8,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from math import lcm
 from pathlib import Path
 from typing import Final
 
@@ -41,6 +42,8 @@ class Settings:
     metrics_port: int = 9464
     partitions: int = 6
     replication_factor: int = 1
+    publishers: int = 1  # each takes every so-manieth partition
+    notifiers: int = 1  # likewise
     standbys: int = 0  # 1: a second copy of each shard folds its journal and takes over at once
     snapshot_records: int = 200_000  # journal records between a standby's snapshots; 0: none
     transaction_records_max: int = 2_000
@@ -50,6 +53,11 @@ class Settings:
     bettors: int = 20
     bets_per_second: int = 20
     log_level: str = "INFO"
+
+    @property
+    def lanes(self) -> int:
+        """Partitions whose numbers differ by a multiple of this share publisher and notifier."""
+        return lcm(self.publishers, self.notifiers)
 
     def validated(self) -> "Settings":
         """Return self, or raise SettingsError with every problem found."""
@@ -87,6 +95,8 @@ def _problems(settings: Settings) -> list[str]:
         found.append(f"ports must differ: {', '.join(ports)}")
     at_least_one = (
         "partitions",
+        "publishers",
+        "notifiers",
         "replication_factor",
         "transaction_records_max",
         "odds_interval_ms",
@@ -101,6 +111,12 @@ def _problems(settings: Settings) -> list[str]:
         found.append(f"standbys must be 0 or 1, was {settings.standbys}")
     if settings.snapshot_records < 0:
         found.append(f"snapshot_records must not be negative, was {settings.snapshot_records}")
+    for name in ("publishers", "notifiers"):
+        if getattr(settings, name) > max(settings.partitions, 1):
+            found.append(
+                f"{name} must be at most one a partition, was {getattr(settings, name)} "
+                f"for {settings.partitions}"
+            )
     if settings.partitions > 1_000:
         found.append(f"partitions must be at most 1000, was {settings.partitions}")
     if not 1_000 <= settings.transaction_timeout_ms <= 900_000:

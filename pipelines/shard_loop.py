@@ -69,7 +69,7 @@ class ShardLoop:
         self._stop = threading.Event()
         self._lock = threading.Lock()  # held while the state changes; queries take it briefly
         self._state = ShardState(partition)
-        self._engine = Engine(self._state, settings.partitions)
+        self._engine = Engine(self._state, settings.partitions, settings.lanes)
         self._phase = "starting"
         self._restored_s = 0.0
         self._progress_s = clock.monotonic_s()
@@ -127,7 +127,7 @@ class ShardLoop:
             state.shard_seq,
             self._restored_s,
         )
-        self._engine = Engine(state, self._settings.partitions)
+        self._engine = Engine(state, self._settings.partitions, self._settings.lanes)
         self._phase = "running"
 
     def _heartbeat(self, values: Iterator[bytes]) -> Iterator[bytes]:

@@ -37,9 +37,13 @@ def guest_key(event_id: str, market_id: str, wanted: int, partitions: int) -> st
 
 
 def decide_isolation(
-    shard: ShardState, key: str, operation: IsolationOperation, partitions: int
+    shard: ShardState, key: str, operation: IsolationOperation, partitions: int, lanes: int = 1
 ) -> Decided:
-    """Yield what an operator's message on the shards of an event leads to; at least one entry."""
+    """Yield what an operator's message on the shards of an event leads to; at least one entry.
+
+    `lanes`: see `Settings`. A market stays in the lane of its event, because one publisher and one
+    notifier must see it go and come, to keep the order of its odds.
+    """
     name = str(type(operation).__struct_config__.tag)
     event = shard.events.get(key)
     if event is None or operation.event_id != key:
@@ -53,7 +57,7 @@ def decide_isolation(
         if market_id not in event.markets and market_id not in event.away:
             yield _refused(key, event, market_id, name, Code.INVALID_MARKET_ID)
     if isinstance(operation, EventIsolated):
-        yield from _isolate(shard, event, operation, name, partitions)
+        yield from _isolate(shard, event, operation, name, partitions, lanes)
     else:
         wanted = operation.markets or tuple(event.away)
         for market_id in wanted:
@@ -66,14 +70,27 @@ def decide_isolation(
 
 
 def _isolate(
-    shard: ShardState, event: EventState, operation: EventIsolated, name: str, partitions: int
+    shard: ShardState,
+    event: EventState,
+    operation: EventIsolated,
+    name: str,
+    partitions: int,
+    lanes: int,
 ) -> Decided:
     key = event.event_id
+    lane = range(shard.partition % lanes, partitions, lanes)
+    why = ""
     if any(p >= partitions for p in operation.partitions):
         why = f"partitions are numbered from 0 to {partitions - 1}"
+    elif any(p not in lane for p in operation.partitions):
+        why = "only these partitions have its publisher and its notifier: "
+        why += ", ".join(map(str, lane))
+    if why:
         yield _refused(key, event, "", name, Code.INVALID_INPUT_DATA, why)
         return
     why = "an event in feed time stays in one shard" * event.feed_clock
+    if lanes > 1 and len(lane) == 1:
+        why = "no other partition has its publisher and its notifier"
     if why or event.risk is not None:
         why = why or "limits and levers of the risk desk are kept over all markets of an event"
         yield _refused(key, event, "", name, Code.NOT_ISOLABLE, why)
@@ -81,7 +98,11 @@ def _isolate(
     chosen = [m for m in operation.markets or tuple(event.markets) if m in event.markets]
     for number, market_id in enumerate(chosen):
         named = operation.partitions
-        wanted = named[number % len(named)] if named else -1
+        wanted = -1
+        if named:
+            wanted = named[number % len(named)]
+        elif lanes > 1:
+            wanted = lane[partition_of(f"{key}/{market_id}".encode(), len(lane))]
         to = guest_key(key, market_id, wanted, partitions)
         if not to or partition_of(to.encode(), partitions) == shard.partition:
             continue  # it lives here

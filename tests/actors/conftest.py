@@ -4,6 +4,8 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
 from unittest import mock
 
 import pytest
@@ -48,20 +50,23 @@ def local_ray() -> Iterator[None]:
 @pytest.fixture
 def start_cast(
     local_ray: None, fresh_topics: Callable[[int], str], free_ports: Callable[[int], list[int]]
-) -> Iterator[Callable[[int], Settings]]:
-    """Factory: `start_cast(partitions)` starts all actors; they are gone after the test.
+) -> Iterator[Callable[..., Settings]]:
+    """Factory: `start_cast(partitions, **settings)` starts all actors, gone after the test.
 
-    The edge's address leads nowhere, which must harm no bet.
+    Unless told, the edge's address leads nowhere, which must harm no bet.
     """
 
-    def start(partitions: int) -> Settings:
+    def start(partitions: int, **changes: Any) -> Settings:
         edge_port, metrics_port = free_ports(2)
-        settings = Settings(
-            kafka_bootstrap_servers=fresh_topics(partitions),
-            partitions=partitions,
-            ably_url=f"http://127.0.0.1:{edge_port}",
-            ably_api_key="app.key:secret",
-            metrics_port=metrics_port,
+        settings = replace(
+            Settings(
+                kafka_bootstrap_servers=fresh_topics(partitions),
+                partitions=partitions,
+                ably_url=f"http://127.0.0.1:{edge_port}",
+                ably_api_key="app.key:secret",
+                metrics_port=metrics_port,
+            ),
+            **changes,
         )
         launch.up(settings)
         launch.wait_ready(READY_S)

@@ -1,7 +1,9 @@
 """Who owns a partition, from what its copies say of themselves."""
 
+from actors.cast import cast_of
 from actors.copies import Decision, Seen, choose
-from actors.options import copy_names, partition_of
+from actors.options import copy_names, fan_out_kind, fan_out_name, partition_of
+from pipelines.settings import Settings
 
 LONG_AGO = 1_000.0
 
@@ -41,6 +43,22 @@ def test_nobody_is_promoted_twice_while_the_first_has_had_no_time_to_say_so() ->
 def test_a_copy_that_has_said_nothing_is_not_promoted() -> None:
     assert choose([Seen("a", None, 0.0), Seen("b", {}, 0.0)], LONG_AGO) == Decision()
     assert choose([], LONG_AGO) == Decision()
+
+
+def test_fan_outs_of_another_number_have_other_names() -> None:
+    names = {fan_out_name("publisher", i, count) for count in (1, 2, 3) for i in range(count)}
+    assert len(names) == 6
+    assert {fan_out_kind(name) for name in names} == {"publisher"}
+    assert "publisher" in names, "the only one is called as ever"
+    assert fan_out_kind("shard-000") == fan_out_kind("publishers") == ""
+    settings = Settings(partitions=5, publishers=2, notifiers=3)
+    cast = cast_of(settings, [], [])
+    taken = {role.name: role.arguments[1] for role in cast}
+    assert taken["publisher-1-of-2"] == (0, 2, 4)
+    assert taken["publisher-2-of-2"] == (1, 3)
+    assert sorted(p for n, part in taken.items() if n.startswith("notifier") for p in part) == [
+        0, 1, 2, 3, 4,
+    ]  # fmt: skip
 
 
 def test_names_lead_to_their_partition_and_no_other_name_does() -> None:

@@ -25,9 +25,9 @@ SELECTIONS = (1, 2, 3)
 CLIENTS = ("ann", "bob", "cid")
 
 
-def opened(partitions: int = PARTITIONS) -> Town:
+def opened(partitions: int = PARTITIONS, lanes: int = 1) -> Town:
     """An event with a market of each engine that bets and orders can be put on."""
-    town = Town(partitions)
+    town = Town(partitions, lanes)
     town.operate(EVENT, "event_opened", event_id=EVENT, start_ms=town.now_ms + 5_000)
     for market_id in MARKETS:
         engine = market_id if market_id != "other" else "fixed"
@@ -107,6 +107,23 @@ def test_one_shard_alone_has_nobody_to_share_with() -> None:
     (refused,) = isolate(town)
     assert isinstance(refused, e.OperationRefused)
     assert refused.code == "UNCHANGED"
+
+
+def test_a_market_stays_where_its_publisher_and_its_notifier_see_it() -> None:
+    town = opened(6, lanes=2)
+    home = partition_of(EVENT.encode(), 6)
+    isolate(town)
+    town.deliver_all()
+    where = {partition for found in places(town).values() for partition in found}
+    assert {partition % 2 for partition in where} == {home % 2}
+    assert len(where) > 1
+    (refused,) = isolate(town, (home + 1) % 6)
+    assert isinstance(refused, e.OperationRefused)
+    assert refused.code == "INVALID_INPUT_DATA"
+    assert str((home + 2) % 6) in refused.reason
+    alone = opened(3, lanes=3)
+    refusals = isolate(alone)
+    assert {r.code for r in refusals if isinstance(r, e.OperationRefused)} == {"NOT_ISOLABLE"}
 
 
 def test_what_cannot_leave_is_named() -> None:

@@ -25,10 +25,10 @@ _record = msgspec.msgpack.Decoder(e.JournalRecord).decode
 class Town:
     """Shards by partition; `entries` are all that any of them decided, in order."""
 
-    def __init__(self, partitions: int = 3) -> None:
+    def __init__(self, partitions: int = 3, lanes: int = 1) -> None:
         self.partitions = partitions
         self.now_ms = START_MS
-        self.engines = [Engine(ShardState(p), partitions) for p in range(partitions)]
+        self.engines = [Engine(ShardState(p), partitions, lanes) for p in range(partitions)]
         self.journals: list[list[bytes]] = [[] for _ in range(partitions)]
         self.waiting: list[deque[tuple[bytes, bytes]]] = [deque() for _ in range(partitions)]
         self.last: dict[int, tuple[bytes, bytes]] = {}
