@@ -27,6 +27,7 @@ from deploy.edge import (
     sandbox,
 )
 from deploy.edge.http import EXPOSED, error_answer
+from deploy.edge.paths import by_segment
 from deploy.edge.refusals import INTERNAL, METHOD_NOT_ALLOWED, NOT_FOUND, refused
 from deploy.edge.server import Edge
 from deploy.edge.websocket import EdgeSocket
@@ -70,7 +71,7 @@ def make_application(edge: Edge, with_guests: bool, with_sandbox: bool = False) 
     if with_guests:
         routes += [*guest.GUEST_ROUTES, *rest_web_push.SERVICE_ROUTES]
     application = Starlette(
-        routes=routes,
+        routes=by_segment(routes),
         exception_handlers={HTTPException: _not_found, Exception: _broken},
         middleware=[Middleware(RestCors)],
     )

@@ -145,7 +145,7 @@ class Dispatch:
             self._check_mode(connection, base, Flag.ANNOTATION_PUBLISH, "annotation-publish")
             notes = message.annotations or []
             authority = connection.authority
-            done(self._publishing.annotate(authority, base, notes, message_id, connection.id))
+            self._publishing.annotate(authority, base, notes, done, message_id, connection.id)
 
     def _check_mode(self, connection: Connection, base: str, mode: Flag, operation: str) -> None:
         """Raise EdgeError where the connection attached without the mode that it now uses."""

@@ -22,6 +22,9 @@ class Keeper(Port):
     def annotation(self, channel: str, serial: str, at_ms: int, note: Annotation) -> None:
         """Keep an annotation."""
 
+    def when_kept(self, call: Callable[[], None]) -> None:
+        """Call once all that was given to keep so far is where it is kept."""
+
 
 @dataclass(frozen=True, slots=True)
 class Published:

@@ -7,6 +7,7 @@ acknowledged and shown.
 
 import logging
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final
 from typing import Protocol as Port
 
@@ -94,7 +95,8 @@ class Publishing:
             if len(messages) != 1:
                 raise refused(BAD_REQUEST, "one message is changed at a time")
             message_id = default_id or self._random_text(RANDOM_ID_BYTES)
-            done(self._editing.change(authority, channel_name, messages[0], message_id, origin))
+            made = self._editing.change(authority, channel_name, messages[0], message_id, origin)
+            authority.app.channel(channel_name).when_kept(lambda: done(made))
             return
         is_realtime = origin is not None
         prepared = self._prepared(authority, channel_name, messages, origin)
@@ -163,7 +165,7 @@ class Publishing:
     def _is_repeated(self, channel: Channel, message_id: str, done: Done) -> bool:
         known = channel.known(message_id)
         if known is not None:
-            done(known)
+            channel.when_kept(lambda: done(known))
             return True
         waiting = channel.in_flight.get(message_id)
         if waiting is not None:
@@ -196,7 +198,8 @@ class Publishing:
         covering = (one for one in self._rules if one.covers(channel.name))
         rule = None if is_ephemeral else next(covering, None)
         if rule is None:
-            done(put())
+            published = put()
+            channel.when_kept(lambda: done(published))
             return
         waiting = channel.in_flight[message_id] = [done]
 
@@ -204,7 +207,7 @@ class Publishing:
             del channel.in_flight[message_id]
             outcome: Published | EdgeError = put() if error is None else error
             for one in waiting:
-                one(outcome)
+                channel.when_kept(partial(one, outcome))
 
         try:
             rule.forward(app.id, channel.name, messages, now_ms, forwarded)
@@ -217,12 +220,14 @@ class Publishing:
         authority: Authority,
         channel_name: str,
         notes: Sequence[Annotation],
+        done: Done,
         message_id: str = "",
         origin: str | None = None,
-    ) -> Published:
+    ) -> None:
         """Put annotations on messages. Raises EdgeError."""
         made_id = message_id or self._random_text(RANDOM_ID_BYTES)
-        return self._editing.annotate(authority, channel_name, notes, made_id, origin)
+        made = self._editing.annotate(authority, channel_name, notes, made_id, origin)
+        authority.app.channel(channel_name).when_kept(lambda: done(made))
 
 
 def _common_id(messages: list[Message]) -> str:

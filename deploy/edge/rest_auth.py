@@ -71,18 +71,18 @@ class Nonces:
     """Nonces of late, each good for one request; bounded, and as old as a timestamp may be."""
 
     def __init__(self) -> None:
-        self._seen: OrderedDict[tuple[str, str], int] = OrderedDict()
+        self._seen: OrderedDict[tuple[str, str, int], int] = OrderedDict()
 
-    def use(self, key_name: str, nonce: str, now_ms: int) -> None:
-        """Note a nonce. Raises EdgeError for one that was used."""
+    def use(self, key_name: str, nonce: str, timestamp_ms: int, now_ms: int) -> None:
+        """Note a nonce, which counts together with its timestamp. Raises EdgeError for a replay."""
         while self._seen and (
             len(self._seen) >= NONCES_MAX
             or next(iter(self._seen.values())) < now_ms - 2 * TIMESTAMP_SKEW_MAX_MS
         ):
             self._seen.popitem(last=False)
-        if (key_name, nonce) in self._seen:
+        if (key_name, nonce, timestamp_ms) in self._seen:
             raise refused(NONCE_REPLAYED, "the nonce was used before")
-        self._seen[key_name, nonce] = now_ms
+        self._seen[key_name, nonce, timestamp_ms] = now_ms
 
 
 async def _time(request: Request) -> Response:
@@ -144,7 +144,7 @@ def _check_signed(nonces: Nonces, key: Key, asked: TokenRequest, body: Any, now_
         raise refused(TIMESTAMP_NOT_CURRENT, "the request's timestamp is not current")
     if not asked.nonce:
         raise refused(BAD_REQUEST, "the request has no nonce")
-    nonces.use(key.name, asked.nonce, now_ms)
+    nonces.use(key.name, asked.nonce, asked.timestamp, now_ms)
 
 
 def token_details(

@@ -23,7 +23,7 @@ from deploy.edge.http import (
     wanted_format,
 )
 from deploy.edge.refusals import BAD_REQUEST, TOO_LARGE, refused
-from deploy.edge.rest_messages import start
+from deploy.edge.rest_messages import outcome_of, start
 from deploy.edge.wire import Annotation, Message, convert, convert_message, shown
 
 __all__ = ["ROUTES"]
@@ -82,7 +82,8 @@ async def _annotate(request: Request) -> Response:
     for note in notes:
         note.message_serial = request.path_params["serial"]
     channel = request.path_params["channel"]
-    published = edge_of(request).publishing.annotate(authority, channel, notes)
+    annotate = edge_of(request).publishing.annotate
+    published = await outcome_of(lambda done: annotate(authority, channel, notes, done))
     return answer(request, {"channel": channel, "serials": list(published.serials)}, 201)
 
 

@@ -1,6 +1,7 @@
 """REST of messages: publish to one channel or many, history, channel status."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 from starlette.requests import Request
@@ -9,7 +10,7 @@ from starlette.routing import Route
 
 from deploy.edge.auth import Authority
 from deploy.edge.bounds import MESSAGES_PER_PUBLISH_MAX
-from deploy.edge.channel import Published
+from deploy.edge.channel import Done, Published
 from deploy.edge.http import (
     JSON,
     answer,
@@ -33,7 +34,7 @@ from deploy.edge.refusals import (
 from deploy.edge.wire import Message, convert_message, shown
 from pipelines.errors import EdgeError
 
-__all__ = ["ROUTES", "is_forwards", "result_of", "start"]
+__all__ = ["ROUTES", "is_forwards", "outcome_of", "result_of", "start"]
 
 
 def _messages(body: list[Any]) -> list[Message]:
@@ -46,6 +47,12 @@ def start(
     request: Request, authority: Authority, channel: str, body: list[Any]
 ) -> "asyncio.Future[Published]":
     """Start a publication at once, so that those of one request keep their order."""
+    publish = edge_of(request).publishing.publish
+    return outcome_of(lambda done: publish(authority, channel, _messages(body), done))
+
+
+def outcome_of(begin: Callable[[Done], None]) -> "asyncio.Future[Published]":
+    """Begin something that tells later what became of it."""
     waiting: asyncio.Future[Published] = asyncio.get_running_loop().create_future()
 
     def done(outcome: Published | EdgeError) -> None:
@@ -57,7 +64,7 @@ def start(
             waiting.set_result(outcome)
 
     try:
-        edge_of(request).publishing.publish(authority, channel, _messages(body), done)
+        begin(done)
     except EdgeError as error:
         waiting.set_exception(error)
     return waiting

@@ -1,12 +1,13 @@
 """SQLite under persisted channels: what a namespace says to keep is there after a restart.
 
-Writes of one round of the event loop are committed together at its end, before their answers
-leave: what was acknowledged survives a kill of the process (not of the machine).
+Writes of one round of the event loop are committed together at its end, and answers wait for that:
+what was acknowledged survives a kill of the process (not of the machine).
 """
 
 import asyncio
 import logging
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -67,6 +68,7 @@ class SqliteStore:
             self._database.execute("DELETE FROM revoked WHERE app != ?", (app_id,))
         self._loop = loop
         self._waiting: list[Row] = []
+        self._then: list[Callable[[], None]] = []
         self._timer: asyncio.Handle | None = None
 
     def has(self, app_id: str, name: str) -> bool:
@@ -121,7 +123,22 @@ class SqliteStore:
         if self._timer is None:
             self._timer = self._loop.call_soon(self._commit)
 
+    def when_kept(self, call: Callable[[], None]) -> None:
+        """Call once the rows so far are written; at once where none wait."""
+        if self._waiting:
+            self._then.append(call)
+        else:
+            call()
+
     def _commit(self) -> None:
+        try:
+            self._write()
+        finally:
+            calls, self._then = self._then, []
+            for call in calls:
+                call()
+
+    def _write(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -201,6 +218,9 @@ class _Keeper:
 
     def annotation(self, channel: str, serial: str, at_ms: int, note: Annotation) -> None:
         self._keep(channel, serial, ANNOTATION, at_ms, msgspec.msgpack.encode(note))
+
+    def when_kept(self, call: Callable[[], None]) -> None:
+        self._store.when_kept(call)
 
     def _keep(self, channel: str, serial: str, kind: int, at_ms: int, body: bytes) -> None:
         self._store.keep((self._app_id, channel, serial, kind, at_ms, body))

@@ -1,15 +1,19 @@
 """What a namespace says to keep is there after a restart; the rest is not."""
 
+import asyncio
 import json
 import os
 import signal
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
 import httpx
 
+from deploy.edge.channel import Channel
 from deploy.edge.keys import EdgeKeys
-from deploy.edge.wire import Action, Flag
+from deploy.edge.store import SqliteStore
+from deploy.edge.wire import Action, Flag, Message
 from tests.deploy.edge.peer import peer
 from tests.edge_process import running_edge
 
@@ -127,3 +131,31 @@ def test_a_revoked_token_stays_revoked(
         httpx.Client(base_url=edge.url, auth=(name, secret)) as client,
     ):
         assert codes(client, tokens) == [40141, 0]
+
+
+def test_nobody_is_told_before_it_is_written(tmp_path: Path) -> None:
+    file = tmp_path / "edge.db"
+    seen: list[int] = []
+
+    async def publish() -> None:
+        loop = asyncio.get_running_loop()
+        store = SqliteStore(file, loop, "app")
+        channel = Channel("outbound:odds:e1", "s", 120_000)
+        store.revive("app", channel)
+        reader = sqlite3.connect(file)
+
+        def told() -> None:
+            seen.extend(reader.execute("SELECT count(*) FROM kept").fetchone())
+
+        channel.when_kept(told)  # nothing waits: at once
+        assert seen == [0]
+        for number in range(3):
+            channel.publish([Message(data=str(number))], f"m{number}", 1_000)
+            channel.when_kept(told)
+        assert seen == [0], "not before the round of the loop ends"
+        await asyncio.sleep(0.05)
+        assert seen == [0, 3, 3, 3]
+        reader.close()
+        store.close()
+
+    asyncio.run(publish())

@@ -6,6 +6,7 @@ import hmac
 import time
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import unquote
 
 import httpx
 import msgspec
@@ -298,3 +299,32 @@ def test_pushes_reach_the_sink(client: httpx.Client) -> None:
     assert code_of(bad) == 40020
     assert [("error" in one) for one in bad.json()["batchResponse"]] == [False, True]
     assert code_of(client.post("/push/publish", json={"recipient": {"clientId": "pia"}})) == 40000
+
+
+@pytest.mark.parametrize("escaped", ["widgets%2F1", "widgets%2f1", "widgets%2F1%2Fmessages"])
+def test_that_a_channels_name_may_hold_escaped_slashes(client: httpx.Client, escaped: str) -> None:
+    name = unquote(escaped)
+    published = client.post(f"/channels/{escaped}/messages", json={"name": "slash", "data": "x"})
+    assert published.status_code == 201, published.text
+    assert published.json()["channel"] == name
+    first = client.get(f"/channels/{escaped}/messages", params={"limit": 1})
+    assert names(first) == ["slash"]
+    assert client.get(f"/channels/{escaped}").json()["channelId"] == name
+    assert client.get(f"/channels/{escaped}/presence").json() == []
+
+
+def test_that_an_unescaped_slash_still_ends_a_channels_name(client: httpx.Client) -> None:
+    assert code_of(client.get("/channels/widgets/1/messages")) == 40400
+
+
+def test_that_a_nonce_counts_together_with_its_timestamp(
+    edge: RunningEdge, anonymous: httpx.Client
+) -> None:
+    path = f"/keys/{edge.key.partition(':')[0]}/requestToken"
+    nonce, now_ms = f"again-{time.time_ns()}", int(time.time() * 1000)
+    first = token_request(edge, nonce=nonce, timestamp=now_ms)
+    later = token_request(edge, nonce=nonce, timestamp=now_ms + 1)
+    assert anonymous.post(path, json=first).status_code == 201
+    assert anonymous.post(path, json=later).status_code == 201
+    assert code_of(anonymous.post(path, json=first)) == 40105
+    assert code_of(anonymous.post(path, json=later)) == 40105
