@@ -66,13 +66,6 @@ class Channel:
         self.is_occupancy_stale = True
         self.last_used_ms = now_ms
 
-    def when_kept(self, call: Callable[[], None]) -> None:
-        """Call once what was published so far outlives the process, where it shall; else now."""
-        if self.keeper is None:
-            call()
-        else:
-            self.keeper.when_kept(call)
-
     def known(self, message_id: str) -> Published | None:
         """Return what became of a publication of this id within the last two minutes."""
         return self._recent.get(message_id)

@@ -7,7 +7,7 @@ from typing import Protocol as Port
 from deploy.edge.wire import Annotation, Message
 from pipelines.errors import EdgeError
 
-__all__ = ["Done", "Keeper", "Published"]
+__all__ = ["Done", "Keeper", "Published", "when_kept"]
 
 
 class Keeper(Port):
@@ -37,3 +37,11 @@ class Published:
 
 
 Done = Callable[[Published | EdgeError], None]
+
+
+def when_kept(keeper: Keeper | None, call: Callable[[], None]) -> None:
+    """Call once what was published so far outlives the process; at once where it shall not."""
+    if keeper is None:
+        call()
+    else:
+        keeper.when_kept(call)

@@ -21,6 +21,7 @@ from deploy.edge.channel import Channel, Done, Published
 from deploy.edge.editing import Editing
 from deploy.edge.meta import is_meta
 from deploy.edge.payload import canonical, check_size, size_of
+from deploy.edge.published import when_kept
 from deploy.edge.refusals import (
     BAD_REQUEST,
     INVALID_CLIENT_ID,
@@ -96,7 +97,7 @@ class Publishing:
                 raise refused(BAD_REQUEST, "one message is changed at a time")
             message_id = default_id or self._random_text(RANDOM_ID_BYTES)
             made = self._editing.change(authority, channel_name, messages[0], message_id, origin)
-            authority.app.channel(channel_name).when_kept(lambda: done(made))
+            when_kept(authority.app.channel(channel_name).keeper, lambda: done(made))
             return
         is_realtime = origin is not None
         prepared = self._prepared(authority, channel_name, messages, origin)
@@ -165,7 +166,7 @@ class Publishing:
     def _is_repeated(self, channel: Channel, message_id: str, done: Done) -> bool:
         known = channel.known(message_id)
         if known is not None:
-            channel.when_kept(lambda: done(known))
+            when_kept(channel.keeper, lambda: done(known))
             return True
         waiting = channel.in_flight.get(message_id)
         if waiting is not None:
@@ -199,7 +200,7 @@ class Publishing:
         rule = None if is_ephemeral else next(covering, None)
         if rule is None:
             published = put()
-            channel.when_kept(lambda: done(published))
+            when_kept(channel.keeper, lambda: done(published))
             return
         waiting = channel.in_flight[message_id] = [done]
 
@@ -207,7 +208,7 @@ class Publishing:
             del channel.in_flight[message_id]
             outcome: Published | EdgeError = put() if error is None else error
             for one in waiting:
-                channel.when_kept(partial(one, outcome))
+                when_kept(channel.keeper, partial(one, outcome))
 
         try:
             rule.forward(app.id, channel.name, messages, now_ms, forwarded)
@@ -227,7 +228,7 @@ class Publishing:
         """Put annotations on messages. Raises EdgeError."""
         made_id = message_id or self._random_text(RANDOM_ID_BYTES)
         made = self._editing.annotate(authority, channel_name, notes, made_id, origin)
-        authority.app.channel(channel_name).when_kept(lambda: done(made))
+        when_kept(authority.app.channel(channel_name).keeper, lambda: done(made))
 
 
 def _common_id(messages: list[Message]) -> str:

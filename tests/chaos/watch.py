@@ -16,6 +16,7 @@ import psutil
 from tests.system.conftest import Running
 
 RECOVERY_S = 150.0
+AUDIT_S = 900.0  # of a million bets, beside everything else
 MOVES = 8
 IMAGES = re.compile(r"^overround_odds_images_total\{(.*?)\} (\S+)$", re.MULTILINE)
 LOST, HASH = "answers", "state hash"
@@ -166,7 +167,7 @@ class Audited:
 def audited(running: Running, *options: str) -> Audited:
     """The audit of the system, edge included; asked again where a part is on its way back."""
     for attempt in range(3):
-        done = running.overround("audit", "--edge", "--json", *options)
+        done = running.overround("audit", "--edge", "--json", *options, timeout_s=AUDIT_S)
         if done.returncode == 0 or attempt == 2:
             break
         time.sleep(5)

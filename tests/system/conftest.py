@@ -17,6 +17,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 READY_S = 150.0
 STOP_S = 60.0
+COMMAND_S = 170.0
 
 
 @dataclass
@@ -52,7 +53,9 @@ class Running:
         _, left = psutil.wait_procs(family, timeout=10)
         return left
 
-    def overround(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def overround(
+        self, *arguments: str, timeout_s: float = COMMAND_S
+    ) -> subprocess.CompletedProcess[str]:
         """Run another command beside it."""
         return subprocess.run(
             [sys.executable, "-m", "deploy.cli", *arguments],
@@ -60,7 +63,7 @@ class Running:
             env=self.environment,
             capture_output=True,
             text=True,
-            timeout=170,
+            timeout=timeout_s,
         )
 
 

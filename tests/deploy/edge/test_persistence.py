@@ -12,6 +12,7 @@ import httpx
 
 from deploy.edge.channel import Channel
 from deploy.edge.keys import EdgeKeys
+from deploy.edge.published import when_kept
 from deploy.edge.store import SqliteStore
 from deploy.edge.wire import Action, Flag, Message
 from tests.deploy.edge.peer import peer
@@ -147,11 +148,11 @@ def test_nobody_is_told_before_it_is_written(tmp_path: Path) -> None:
         def told() -> None:
             seen.extend(reader.execute("SELECT count(*) FROM kept").fetchone())
 
-        channel.when_kept(told)  # nothing waits: at once
+        when_kept(channel.keeper, told)  # nothing waits: at once
         assert seen == [0]
         for number in range(3):
             channel.publish([Message(data=str(number))], f"m{number}", 1_000)
-            channel.when_kept(told)
+            when_kept(channel.keeper, told)
         assert seen == [0], "not before the round of the loop ends"
         await asyncio.sleep(0.05)
         assert seen == [0, 3, 3, 3]
