@@ -40,10 +40,12 @@ def decide_bet(
     if event is None:
         return answer_without_event(shard, key, client_id, bet)
     # Stage 3, dedupe: the same id and body gets the same answer, another body a conflict.
-    bet_key = (client_id, bet.bet_id)
-    known = event.bets.get(bet_key)
+    bets = event.bets
+    known = bets.by_id.get(bet.bet_id)
+    if known is not None or bets.clashed:
+        known = bets.of(client_id, bet.bet_id)
     if known is None and event.refusals:
-        known = event.refusals.get(bet_key)
+        known = event.refusals.get((client_id, bet.bet_id))
     if known is None and shard.orphans:
         known = shard.orphans.get((key, client_id, bet.bet_id))  # refused before the event opened
     if known is not None:

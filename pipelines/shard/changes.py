@@ -141,7 +141,8 @@ def bet_settled(
     shard: ShardState, event: EventState, market: MarketState, entry: e.BetSettled, at_ms: int
 ) -> None:
     """A bet came out: its payout leaves the escrow."""
-    bet = event.bets[(entry.client_id, entry.bet_id)]
+    bet = event.bets.of(entry.client_id, entry.bet_id)
+    assert bet is not None
     bet.status = RESULTS[entry.result]
     count_bet(event, bet, -1)
     bet.payout_minor = entry.payout_minor
@@ -181,7 +182,8 @@ def bet_unsettled(
     shard: ShardState, event: EventState, market: MarketState, entry: e.BetUnsettled, at_ms: int
 ) -> None:
     """A payout is taken back."""
-    bet = event.bets[(entry.client_id, entry.bet_id)]
+    bet = event.bets.of(entry.client_id, entry.bet_id)
+    assert bet is not None
     bet.status, bet.payout_minor = ACCEPTED, 0
     count_bet(event, bet, 1)
     market.escrow_minor += entry.payout_minor

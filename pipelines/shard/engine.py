@@ -125,8 +125,11 @@ class Engine:
                 self._apply(decide_forward(event, elsewhere), at_ms)
                 return
         answer = decide_bet(state, event, key, record.client_id, request, at_ms)
-        if state.account_markets or type(answer) is list:
+        if state.account_markets:
             self._answer(record, key, answer, at_ms)
+        elif type(answer) is list:
+            for one in answer:
+                self._emit(one, at_ms)
         else:
             self._emit(answer, at_ms)  # type: ignore[arg-type]
 

@@ -21,6 +21,7 @@ from pipelines.shard import changes, settling_changes
 from pipelines.shard.bettor_changes import APPLY_TO_BETTORS, count_in_bettor
 from pipelines.shard.clock import timers_of
 from pipelines.shard.isolation_changes import APPLY_TO_ISOLATION
+from pipelines.shard.numbers import shared
 from pipelines.shard.order import Order
 from pipelines.shard.order_changes import APPLY_TO_ORDERS
 from pipelines.shard.risk_changes import APPLY_TO_RISK, count_bet
@@ -108,14 +109,15 @@ def _accepted(
 ) -> None:
     # Written out: this runs once for nearly every bet. A bettor's name is kept once for all bets.
     client_id, bet_id = intern(entry.client_id), entry.bet_id
-    selection_id, stake_minor, odds_e4 = entry.selection_id, entry.stake_minor, entry.odds_e4
+    selection_id, stake_minor = entry.selection_id, shared(entry.stake_minor)
+    odds_e4, asked_e4 = entry.odds_e4, entry.asked_odds_e4
     bet = Bet(
         client_id,
         bet_id,
         market.definition.market_id,
         selection_id,
         stake_minor,
-        entry.asked_odds_e4,
+        odds_e4 if asked_e4 == odds_e4 else asked_e4,  # one number where they are the same
         entry.price_policy,
         entry.tolerance_e4,
         entry.market_version,
@@ -123,7 +125,9 @@ def _accepted(
         odds_e4,
         at_ms,
     )
-    event.bets[(client_id, bet_id)] = bet
+    bets = event.bets
+    if bets.clashed or bets.by_id.setdefault(bet_id, bet) is not bet:
+        bets.add(bet)
     market.bets.append(bet)
     market.escrow_minor += stake_minor
     market.book.take(selection_id, stake_minor, odds_e4)
@@ -154,7 +158,7 @@ def _pending(
     bet = _bet(entry, PENDING, 0, at_ms)
     bet.due_ms = entry.due_ms
     key = (bet.client_id, bet.bet_id)
-    event.bets[key] = bet
+    event.bets.add(bet)
     market.pending[key] = entry.due_ms
     if entry.referred:
         market.referred[key] = None

@@ -87,7 +87,7 @@ def _arrived(
     found.seq, found.event_seq, found.at_ms = entry.market_seq, entry.event_seq, at_ms
     event.markets[market_id] = found
     for bet in parcel.bets:
-        event.bets[bet.client_id, bet.bet_id] = bet
+        event.bets.add(bet)
     for bet in parcel.refusals:
         event.refusals[bet.client_id, bet.bet_id] = bet
     event.parts.update(parcel.stakes_asked)

@@ -1,6 +1,7 @@
 """What the entries of orders change in the state; called by `evolve`."""
 
 from collections.abc import Callable
+from sys import intern
 from typing import Any, Final
 
 from pipelines.books.exchange import ExchangeBook
@@ -8,6 +9,7 @@ from pipelines.books.exchange_money import reduced_odds_e4
 from pipelines.limits import ANSWERS_OUTSIDE_MARKETS_MAX
 from pipelines.messages import order_entries as oe
 from pipelines.shard.clock import timers_of
+from pipelines.shard.numbers import shared
 from pipelines.shard.order import Order
 from pipelines.shard.state import ACCEPTED, PENDING, REJECTED, EventState, MarketState, ShardState
 
@@ -17,13 +19,14 @@ Fills = tuple[tuple[int, int, bool], ...]
 
 
 def _new(entry: oe.OrderEntry, status: int, at_ms: int) -> Order:
+    # What many orders have in common is kept once.
     return Order(
-        entry.client_id,
+        intern(entry.client_id),
         entry.bet_id,
-        entry.market_id,
+        intern(entry.market_id),
         entry.selection_id,
-        entry.stake_minor,
-        entry.asked_odds_e4,
+        shared(entry.stake_minor),
+        shared(entry.asked_odds_e4),
         entry.price_policy,
         entry.tolerance_e4,
         entry.market_version,
@@ -71,7 +74,9 @@ def _placed(
     shard: ShardState, event: EventState, market: MarketState, entry: oe.OrderPlaced, at_ms: int
 ) -> None:
     order = _new(entry, ACCEPTED, at_ms)
-    event.bets[(entry.client_id, entry.bet_id)] = order
+    bets = event.bets
+    if bets.clashed or bets.by_id.setdefault(entry.bet_id, order) is not order:
+        bets.add(order)
     if entry.fills or order.time_in_force or order.order_type != "LIMIT":
         _enter(market, order, entry.fills, at_ms)
         return
@@ -93,7 +98,7 @@ def _pending(
     order.due_ms = entry.due_ms
     order.remaining_minor = order.stake_minor
     key = (order.client_id, order.bet_id)
-    event.bets[key] = order
+    event.bets.add(order)
     market.pending[key] = entry.due_ms
     timer = (entry.due_ms, shard.shard_seq, "bet", event.event_id, order.client_id, order.bet_id)
     timers_of(shard, event, "bet").add(timer)
@@ -121,7 +126,7 @@ def _confirmed(
 
 
 def _order(event: EventState, entry: Any) -> Order:
-    order = event.bets[(entry.client_id, entry.bet_id)]
+    order = event.bets.of(entry.client_id, entry.bet_id)
     assert isinstance(order, Order)
     return order
 

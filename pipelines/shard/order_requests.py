@@ -41,7 +41,7 @@ def decide_change(
 ) -> list[e.Entry]:
     """Answer a replace or an update."""
     event = shard.events.get(key)
-    found = event.bets.get((client_id, request.bet_id)) if event is not None else None
+    found = event.bets.of(client_id, request.bet_id) if event is not None else None
     market = None if event is None else event.markets.get(request.market_id)
     order = found if isinstance(found, Order) and found.market_id == request.market_id else None
     code = None

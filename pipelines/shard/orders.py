@@ -152,14 +152,15 @@ def _follow(
 ) -> None:
     """Add what follows from an order for others, and for what is left of it."""
     used: dict[int, int] = {}  # an order may be part of several virtual trades
+    append, matched = entries.append, oe.BetMatched
     event_id, event_seq, market_id, market_seq = numbers.ahead(len(found.plan.matches))
     for order, size in found.plan.matches:
         event_seq += 1
         market_seq += 1
         number = order.number
         used[number] = taken = used.get(number, 0) + size
-        entries.append(
-            oe.BetMatched(
+        append(
+            matched(
                 event_id,
                 event_seq,
                 market_id,

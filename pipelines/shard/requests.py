@@ -56,7 +56,7 @@ def decide_request(
 
 def _cancel(shard: ShardState, key: str, client_id: str, cancel: CancelRequest) -> e.Entry:
     event = shard.events.get(key)
-    bet = event.bets.get((client_id, cancel.bet_id)) if event is not None else None
+    bet = event.bets.of(client_id, cancel.bet_id) if event is not None else None
     market = event.markets.get(bet.market_id) if event is not None and bet is not None else None
     head = (
         key,

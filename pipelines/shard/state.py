@@ -10,6 +10,7 @@ from pipelines.messages.operations import Market as MarketDefinition
 from pipelines.messages.operations import SettlingOperation
 from pipelines.messages.requests import PricePolicy
 from pipelines.shard.away import Away
+from pipelines.shard.bet_table import BetKey, BetTable
 from pipelines.shard.bettor import BettorState
 from pipelines.shard.risk_state import EventRisk
 from pipelines.shard.timers import Timer, Timers
@@ -60,7 +61,6 @@ STATUS_NAMES: Final = (
 
 EARLY: Final = ("WINNER", "LOSER")  # how a selection stands that is settled before its market
 
-BetKey = tuple[str, str]  # client id, bet id
 LegKey = tuple[str, str, int]  # client id, coupon's bet id, leg
 
 
@@ -170,7 +170,7 @@ class EventState(Struct):
     seq: int = 1
     now_ms: int = 0  # of a feed clock
     markets: dict[str, MarketState] = {}
-    bets: dict[BetKey, Bet] = {}
+    bets: BetTable = field(default_factory=BetTable)
     refusals: dict[BetKey, Bet] = {}
     risk: EventRisk | None = None  # where the risk desk has set something
     parts: dict[BetKey, int] = {}  # stakes asked for, of bets that were taken in part
