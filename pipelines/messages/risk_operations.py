@@ -46,8 +46,9 @@ class RiskSet(Struct, frozen=True, tag_field="type", tag="risk_set"):
 
     `event_loss_limit_minor`: what its markets together may lose. `selection_loss_limit_minor`: what
     one selection may cost its market. `bettor_stake_max_minor` and `bettor_payout_max_minor`: of
-    a bettor's open bets on the event together. `bettors`: pairs of client id and class; others
-    are in the class with the empty name of `default_class`.
+    a bettor's open bets on the event together; `bettor_market_stake_max_minor` and
+    `bettor_market_payout_max_minor`: on one market of it. `bettors`: pairs of client id and class;
+    others are in the class with the empty name of `default_class`.
     """
 
     event_id: Id
@@ -55,6 +56,8 @@ class RiskSet(Struct, frozen=True, tag_field="type", tag="risk_set"):
     selection_loss_limit_minor: Money = 0
     bettor_stake_max_minor: Money = 0
     bettor_payout_max_minor: Money = 0
+    bettor_market_stake_max_minor: Money = 0
+    bettor_market_payout_max_minor: Money = 0
     classes: Annotated[tuple[TrustClass, ...], Meta(max_length=TRUST_CLASSES_MAX)] = ()
     bettors: Annotated[tuple[tuple[Id, Id], ...], Meta(max_length=BETTORS_WITH_CLASS_MAX)] = ()
     default_class: MaybeId = ""

@@ -80,6 +80,13 @@ def _too_much(
     payouts = risk.payouts.get(client_id, 0) + owed
     if rules.bettor_payout_max_minor and payouts > rules.bettor_payout_max_minor:
         return Code.LOSS_LIMIT_EXCEEDED
+    staked, payouts = risk.on_market(market.definition.market_id, client_id)
+    limit = rules.bettor_market_stake_max_minor
+    if limit and staked + stake_minor > limit:
+        return Code.ABOVE_MAX_BET_AMOUNT
+    limit = rules.bettor_market_payout_max_minor
+    if limit and payouts + owed > limit:
+        return Code.LOSS_LIMIT_EXCEEDED
     limit = rules.selection_loss_limit_minor
     if limit and _cost(market, selection_id, stake_minor, odds_e4) > limit:
         return Code.LOSS_LIMIT_EXCEEDED

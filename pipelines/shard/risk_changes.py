@@ -30,7 +30,7 @@ def count_bet(event: EventState, bet: Bet, sign: int) -> None:
     """Count an open bet of an event with limits, or one that is open no more (`sign` -1)."""
     if event.risk is not None and not isinstance(bet, Order):
         payout = payout_minor(bet.stake_minor, bet.odds_e4)
-        event.risk.count(bet.client_id, sign * bet.stake_minor, sign * payout)
+        event.risk.count(bet.market_id, bet.client_id, sign * bet.stake_minor, sign * payout)
 
 
 def note_prices(event: EventState, market: MarketState, entry: e.OddsSet, at_ms: int) -> None:

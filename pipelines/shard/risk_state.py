@@ -20,6 +20,7 @@ class EventRisk(Struct):
     levers: dict[tuple[str, str], RiskLever] = {}
     staked: dict[str, int] = {}
     payouts: dict[str, int] = {}
+    on_markets: dict[tuple[str, str], tuple[int, int]] = {}  # stake and payout by market and bettor
     jumps: dict[str, list[Jump]] = {}
     classes: dict[str, TrustClass] = {}
     members: dict[str, str] = {}
@@ -46,8 +47,16 @@ class EventRisk(Struct):
         name = self.members.get(client_id, self.rules.default_class)
         return self.classes.get(name, UNKNOWN)
 
-    def count(self, client_id: str, stake_minor: int, payout_minor: int) -> None:
+    def on_market(self, market_id: str, client_id: str) -> tuple[int, int]:
+        """Return what a bettor has at stake on a market, and what it may pay."""
+        return self.on_markets.get((market_id, client_id), (0, 0))
+
+    def count(self, market_id: str, client_id: str, stake_minor: int, payout_minor: int) -> None:
         """Add what a bettor has at stake, or take it away; nothing is kept of nothing."""
+        staked, payout = self.on_market(market_id, client_id)
+        self.on_markets[market_id, client_id] = (staked + stake_minor, payout + payout_minor)
+        if self.on_markets[market_id, client_id] == (0, 0):
+            del self.on_markets[market_id, client_id]
         for sums, amount in ((self.staked, stake_minor), (self.payouts, payout_minor)):
             found = sums.get(client_id, 0) + amount
             if found:
@@ -65,5 +74,6 @@ class EventRisk(Struct):
     def hashed(self) -> object:
         """Return what stands for it in the state's hash."""
         levers = [(m, c, one) for (m, c), one in self.levers.items()]
+        # Those by market and bettor follow from the same bets as these.
         sums = (list(self.staked.items()), list(self.payouts.items()))
         return (self.rules, levers, sums, list(self.jumps.items()))

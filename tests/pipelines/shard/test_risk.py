@@ -250,6 +250,18 @@ def test_no_part_is_taken_where_a_bet_waits() -> None:
     assert refused(place(desk, "b1", 900, accept_partial=True)) == ("LOSS_LIMIT_EXCEEDED", 500)
 
 
+def test_a_bettor_has_no_more_at_stake_on_one_market_than_its_limits() -> None:
+    desk = opened({"bettor_market_stake_max_minor": 500, "bettor_market_payout_max_minor": 1_200})
+    assert isinstance(place(desk, "b1", 300), e.BetAccepted)  # may pay 900
+    assert refused(place(desk, "b2", 201)) == ("ABOVE_MAX_BET_AMOUNT", 100)
+    assert refused(place(desk, "b3", 150)) == ("LOSS_LIMIT_EXCEEDED", 100)
+    assert isinstance(place(desk, "b4", 400, market_id="1.2"), e.BetAccepted)
+    assert isinstance(place(desk, "b5", 400, client_id="bob"), e.BetAccepted)
+    desk.operate_market("bets_voided", from_ms=0)
+    assert isinstance(place(desk, "b6", 400), e.BetAccepted)
+    desk.check()
+
+
 @pytest.mark.parametrize("seed", range(40))
 def test_whatever_is_bet_the_limits_hold(seed: int) -> None:
     chance = random.Random(seed)
@@ -258,6 +270,8 @@ def test_whatever_is_bet_the_limits_hold(seed: int) -> None:
         "selection_loss_limit_minor": chance.choice([0, 1_500]),
         "bettor_stake_max_minor": chance.choice([0, 3_000]),
         "bettor_payout_max_minor": chance.choice([0, 9_000]),
+        "bettor_market_stake_max_minor": chance.choice([0, 2_000]),
+        "bettor_market_payout_max_minor": chance.choice([0, 7_000]),
     }
     desk = opened(limits)
     taken: dict[str, list[tuple[str, int, int, Fraction]]] = {name: [] for name in MARKETS}
@@ -304,3 +318,9 @@ def check_limits(
         if limits["bettor_payout_max_minor"]:
             paid = sum(int(stake * odds) for _, _, stake, odds in mine)
             assert paid <= limits["bettor_payout_max_minor"]
+        for bets in taken.values():
+            here = [one for one in bets if one[0] == who]
+            if limit := limits["bettor_market_stake_max_minor"]:
+                assert sum(stake for _, _, stake, _ in here) <= limit
+            if limit := limits["bettor_market_payout_max_minor"]:
+                assert sum(int(stake * odds) for _, _, stake, odds in here) <= limit
