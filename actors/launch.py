@@ -39,12 +39,17 @@ def _refuse_new_lanes(seen: dict[str, Any], lanes: int) -> None:
 
     Raises StackError.
     """
-    away = sum(
-        actor["health"]["status"].get("markets_away", 0)
-        for actor in seen["actors"]
-        if actor["health"] is not None
-    )
-    if away and seen["supervisor"].get("lanes", 1) != lanes:
+    if seen["supervisor"].get("lanes", 1) == lanes:
+        return
+    shards = [a for a in seen["actors"] if partition_of(a["name"]) is not None]
+    silent = [a["name"] for a in shards if a["health"] is None]
+    if silent:
+        raise StackError(
+            f"{', '.join(silent)} do not say whether markets are away from home: change the "
+            "number of publishers or notifiers once they answer"
+        )
+    away = sum(actor["health"]["status"].get("markets_away", 0) for actor in shards)
+    if away:
         raise StackError(
             f"{away} markets of isolated events are away from home: bring them back with "
             "`overround rejoin EVENT`, then change the number of publishers or notifiers"

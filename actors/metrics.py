@@ -23,6 +23,7 @@ logger = logging.getLogger(__name__)
 
 SCRAPE_TIMEOUT_S: Final = 3.0
 NAMES_TTL_S: Final = 5.0
+PORT_WAIT_S: Final = 5.0
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -34,6 +35,7 @@ class Metrics:
         self._version = version
         self._node_id = node_id
         self._address = (settings.metrics_host, settings.metrics_port)
+        self._port = settings.metrics_port
         self._state = "starting"
         self._error = ""
         self._handles: dict[str, Any] = {}
@@ -59,14 +61,22 @@ class Metrics:
             def log_message(self, format: str, *args: object) -> None:
                 logger.debug("scrape %s", args)
 
+        host, wanted = self._address
+        deadline_s = time.monotonic() + PORT_WAIT_S
         while self._server is None:
             try:
-                self._server = ThreadingHTTPServer(self._address, Handler)
+                # The port of an actor that just ended may be held for a moment; for longer, another
+                # node of this machine has it, which must not keep the engine from starting.
+                port = wanted if time.monotonic() < deadline_s else 0
+                self._server = ThreadingHTTPServer((host, port), Handler)
             except OSError as error:
-                # The port of an actor that just ended may be held for a moment.
-                self._error = f"port {self._address[1]}: {error}"
+                self._error = f"port {wanted}: {error}"
                 time.sleep(0.5)
+        self._port = self._server.server_address[1]
         self._state, self._error = "running", ""
+        if wanted and self._port != wanted:
+            self._error = f"port {wanted} is taken on this machine: scrape {self._port}"
+            logger.warning("%s actor=%s", self._error, self._name)
         self._server.serve_forever()
 
     def scrape(self) -> bytes:
@@ -116,7 +126,7 @@ class Metrics:
             "error": self._error,
             "idle_s": 0.0,
             "up_s": 0.0,
-            "status": {"scrapes": self._scrapes, "port": self._address[1]},
+            "status": {"scrapes": self._scrapes, "port": self._port},
         }
 
     def metrics(self) -> bytes:

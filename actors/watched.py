@@ -84,13 +84,14 @@ def on_node(node_id: str) -> dict[str, object]:
 
 def end_strays(is_stray: Callable[[str], bool]) -> None:
     """End the actors of such names that are there from before, their loops first."""
+    strays = []
     for name in filter(is_stray, ray.util.list_named_actors()):
-        try:
-            stray = ray.get_actor(name, namespace=NAMESPACE)
-        except ValueError:
-            continue  # gone meanwhile
-        with contextlib.suppress(ray.exceptions.RayError):  # it may be dead or hang: killed below
-            ray.get(stray.stop.remote(STOP_TIMEOUT_S), timeout=STOP_TIMEOUT_S + 1.0)
+        with contextlib.suppress(ValueError):  # gone meanwhile
+            strays.append(ray.get_actor(name, namespace=NAMESPACE))
+    stopped = [stray.stop.remote(STOP_TIMEOUT_S) for stray in strays]
+    if stopped:  # all at once; those that are dead or hang are killed all the same
+        ray.wait(stopped, num_returns=len(stopped), timeout=STOP_TIMEOUT_S + 1.0)
+    for stray in strays:
         with contextlib.suppress(ray.exceptions.RayError):
             ray.kill(stray, no_restart=True)
 

@@ -42,7 +42,7 @@ class Settings:
     metrics_port: int = 9464
     partitions: int = 6
     replication_factor: int = 1
-    publishers: int = 1  # each takes every so-manieth partition
+    publishers: int = 1  # they deal the partitions out among them: N take every Nth
     notifiers: int = 1  # likewise
     standbys: int = 0  # 1: a second copy of each shard folds its journal and takes over at once
     snapshot_records: int = 200_000  # journal records between a standby's snapshots; 0: none

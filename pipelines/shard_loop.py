@@ -128,7 +128,18 @@ class ShardLoop:
             self._restored_s,
         )
         self._engine = Engine(state, self._settings.partitions, self._settings.lanes)
+        self._warn_of_lanes(state)
         self._phase = "running"
+
+    def _warn_of_lanes(self, state: ShardState) -> None:
+        """Say which events have markets where another publisher sees them: odds may cross there."""
+        settings = self._settings
+        for event in state.events.values():
+            places = {partition_of(a.to.encode(), settings.partitions) for a in event.away.values()}
+            if any((place - self.partition) % settings.lanes for place in places):
+                logger.warning(
+                    "markets are with another publisher, bring them back event=%s", event.event_id
+                )
 
     def _heartbeat(self, values: Iterator[bytes]) -> Iterator[bytes]:
         for count, value in enumerate(values):
