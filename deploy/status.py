@@ -12,8 +12,11 @@ COLOURS = {"well": "green", "stalled": "red", "silent": "red", "fenced": "yellow
 def render_status(overview: dict[str, Any]) -> Table:
     """Return one row an actor: state, positions, lag, restarts, last error."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("actor", "state", "bets next", "events next", "journal", "open bets", "lag"):
-        table.add_column(name, justify="left" if name in ("actor", "state") else "right")
+    # A name that is cut says nothing: narrow screens take their room from the others.
+    longest = max((len(actor["name"]) for actor in overview["actors"]), default=0)
+    table.add_column("actor", min_width=longest)
+    for name in ("state", "bets next", "events next", "journal", "open bets", "lag"):
+        table.add_column(name, justify="left" if name == "state" else "right")
     table.add_column("restarts", justify="right")
     table.add_column("pid", justify="right")
     table.add_column("note")
