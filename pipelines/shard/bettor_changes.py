@@ -15,11 +15,9 @@ from pipelines.shard.clock import timers_of
 from pipelines.shard.isolation_changes import remember
 from pipelines.shard.state import (
     ACCEPTED,
-    LOST,
     PENDING,
     REJECTED,
-    VOID,
-    WON,
+    RESULTS,
     EventState,
     Leg,
     MarketState,
@@ -27,8 +25,6 @@ from pipelines.shard.state import (
 )
 
 __all__ = ["APPLY_TO_BETTORS", "count_in_bettor"]
-
-_RESULTS: Final = {"win": WON, "loss": LOST, "void": VOID}
 
 
 def _sent(shard: ShardState, event: None, market: None, entry: be.TransferSent, at_ms: int) -> None:
@@ -142,7 +138,7 @@ def _settled(
     shard: ShardState, event: None, market: None, entry: be.CouponSettled, at_ms: int
 ) -> None:
     coupon = _bettor(shard, entry).coupons[entry.bet_id]
-    coupon.status, coupon.settlement = _RESULTS[entry.result], entry.settlement
+    coupon.status, coupon.settlement = RESULTS[entry.result], entry.settlement
     coupon.payout_minor, coupon.postings = entry.payout_minor, entry.postings
     due_ms = at_ms + EVENT_RETENTION_MS
     _coupon_timer(shard, entry)

@@ -1,7 +1,5 @@
 """What the entries of events, markets and settlements change in the state; called by `evolve`."""
 
-from typing import Final
-
 from pipelines.books.engines import open_book
 from pipelines.books.exchange import ExchangeBook
 from pipelines.books.fixed import FixedBook
@@ -17,16 +15,12 @@ from pipelines.shard.state import (
     ACCEPTED,
     CASHED_OUT,
     EARLY,
-    LOST,
-    VOID,
-    WON,
+    RESULTS,
     EventState,
     MarketState,
     Settling,
     ShardState,
 )
-
-RESULTS: Final = {"win": WON, "loss": LOST, "void": VOID}
 
 
 def event_opened(

@@ -237,13 +237,15 @@ class Engine:
             if elsewhere is not None:
                 self._apply(elsewhere, at_ms)
                 return
-        for entry in decide_operation(state, key, operation, at_ms):
-            if isinstance(entry, e.EventWasOpened) and entry.clock == "feed":
-                self._emit(entry, operation.at_ms)
-            elif feed and type(entry) in _BY_WALL:
-                self._emit(entry, at_ms, wall_ms)
-            else:
-                self._emit(entry, at_ms)
+        decided = decide_operation(state, key, operation, at_ms)
+        if event is not None and not feed:
+            self._out.apply_all(decided, at_ms)
+        else:
+            for entry in decided:
+                if isinstance(entry, e.EventWasOpened) and entry.clock == "feed":
+                    self._emit(entry, operation.at_ms)
+                else:
+                    self._emit(entry, at_ms, wall_ms if feed and type(entry) in _BY_WALL else 0)
         if isinstance(operation, BetsVoided) and event is not None:
             for one in void_legs(event, operation):
                 self._apply(one, at_ms)
@@ -290,5 +292,4 @@ class Engine:
             at_ms, wall_ms = timer[0], 0
             if event is not None and event.feed_clock:
                 at_ms, wall_ms = event.now_ms, timer[0]
-            for one in decide_due(self.state, timer):
-                self._apply(one, at_ms, wall_ms)
+            self._out.apply_all(decide_due(self.state, timer), at_ms, wall_ms)

@@ -24,6 +24,7 @@ __all__ = [
     "LOST",
     "PENDING",
     "REJECTED",
+    "RESULTS",
     "STATUS_NAMES",
     "VOID",
     "WON",
@@ -59,6 +60,7 @@ STATUS_NAMES: Final = (
     "cashed_out",
 )
 
+RESULTS: Final = {"win": WON, "loss": LOST, "void": VOID}
 EARLY: Final = ("WINNER", "LOSER")  # how a selection stands that is settled before its market
 
 LegKey = tuple[str, str, int]  # client id, coupon's bet id, leg
