@@ -6,7 +6,11 @@ one unit of the custom resource `shard`, which spreads shards over the nodes tha
 the autoscaler see what is needed.
 """
 
+from collections.abc import Collection
+from dataclasses import replace
 from typing import Any, Final
+
+from pipelines.settings import Settings
 
 __all__ = [
     "CALL_TIMEOUT_S",
@@ -15,7 +19,9 @@ __all__ = [
     "PUBLISHER",
     "SUPERVISOR",
     "actor_options",
+    "as_running",
     "copy_names",
+    "fan_out_count",
     "fan_out_kind",
     "fan_out_name",
     "metrics_name",
@@ -63,6 +69,21 @@ def fan_out_name(kind: str, index: int, count: int) -> str:
 def fan_out_kind(name: str) -> str:
     """Return whether this is a publisher or a notifier, empty for others."""
     return next((k for k in (PUBLISHER, NOTIFIER) if name == k or name.startswith(f"{k}-")), "")
+
+
+def fan_out_count(name: str) -> int:
+    """Return how many there are, as the name of one of the publishers or notifiers says."""
+    _, said, count = name.rpartition("-of-")
+    return int(count) if said else 1
+
+
+def as_running(settings: Settings, names: Collection[str]) -> Settings:
+    """Return the settings with the numbers of publishers and notifiers that actors' names tell."""
+    found = {}
+    for kind, field in ((PUBLISHER, "publishers"), (NOTIFIER, "notifiers")):
+        counts = [fan_out_count(name) for name in names if fan_out_kind(name) == kind]
+        found[field] = max(counts, default=getattr(settings, field))
+    return replace(settings, **found)
 
 
 def metrics_name(node_id: str) -> str:
