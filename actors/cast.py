@@ -16,6 +16,7 @@ from actors.notifier import Notifier
 from actors.options import (
     NOTIFIER,
     PUBLISHER,
+    SNAPSHOTS,
     actor_options,
     fan_out_name,
     metrics_name,
@@ -23,6 +24,7 @@ from actors.options import (
     shard_name,
 )
 from actors.publisher import Publisher
+from actors.snapshots import Snapshots
 from pipelines.settings import Settings
 
 __all__ = ["Role", "cast_of", "make", "version_of"]
@@ -67,6 +69,8 @@ def cast_of(settings: Settings, node_ids: list[str], copies: Sequence[str]) -> l
         for index in range(count):
             partitions = tuple(range(index, settings.partitions, count))
             roles.append(Role(fan_out_name(kind, index, count), actor, (settings, partitions), {}))
+    if settings.snapshot_records and not settings.standbys:  # standbys write their own
+        roles.append(Role(SNAPSHOTS, Snapshots, (settings,), {}))
     for node_id in node_ids:
         on_node = {"label_selector": {"ray.io/node-id": node_id}}
         roles.append(Role(metrics_name(node_id), Metrics, (settings, node_id), on_node))

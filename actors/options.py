@@ -15,8 +15,10 @@ from pipelines.settings import Settings
 __all__ = [
     "CALL_TIMEOUT_S",
     "NAMESPACE",
+    "NODE_ID",
     "NOTIFIER",
     "PUBLISHER",
+    "SNAPSHOTS",
     "SUPERVISOR",
     "actor_options",
     "as_running",
@@ -25,6 +27,7 @@ __all__ = [
     "fan_out_kind",
     "fan_out_name",
     "metrics_name",
+    "on_node",
     "partition_of",
     "shard_name",
     "standby_name",
@@ -34,6 +37,8 @@ NAMESPACE: Final = "overround"
 SUPERVISOR: Final = "supervisor"
 PUBLISHER: Final = "publisher"
 NOTIFIER: Final = "notifier"
+SNAPSHOTS: Final = "snapshots"
+NODE_ID: Final = "ray.io/node-id"
 CALL_TIMEOUT_S: Final = 5.0
 
 
@@ -86,6 +91,15 @@ def as_running(settings: Settings, names: Collection[str]) -> Settings:
     return replace(settings, **found)
 
 
+def on_node(node_id: str) -> dict[str, object]:
+    """Return options that put an actor on a node; it restarts elsewhere once that is gone."""
+    return {
+        "label_selector": {NODE_ID: node_id},
+        "fallback_strategy": [{"label_selector": {}}],
+        "scheduling_strategy": "DEFAULT",
+    }
+
+
 def metrics_name(node_id: str) -> str:
     """Return the name of a node's metrics actor."""
     return f"metrics-{node_id[:8]}"
@@ -110,6 +124,15 @@ def actor_options(name: str) -> dict[str, Any]:
             "scheduling_strategy": "SPREAD",
             "enable_task_events": False,
             "max_concurrency": 6,
+        }
+    if name == SNAPSHOTS:
+        # Nodes of its own, where the cluster has such; else those with memory for a shard's state.
+        options |= {
+            "label_selector": {"overround-role": "snapshots"},
+            "fallback_strategy": [
+                {"label_selector": {"overround-role": "shard"}},
+                {"label_selector": {}},
+            ],
         }
     if fan_out_kind(name):
         # Nodes with a way out to the edge, where the cluster has such; else any.

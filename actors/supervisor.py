@@ -20,14 +20,21 @@ from actors.copies import Seen, choose
 from actors.fan_out import FanOut
 from actors.lifeline import Lifelines
 from actors.moves import Moves
-from actors.options import as_running, copy_names, fan_out_kind, partition_of, shard_name
+from actors.options import (
+    as_running,
+    copy_names,
+    fan_out_kind,
+    on_node,
+    partition_of,
+    shard_name,
+)
 from actors.watched import (
     HEALTH_TIMEOUT_S,
     Watched,
     away_from,
+    end_all,
     end_strays,
     exists,
-    on_node,
     shard_nodes,
 )
 from pipelines.settings import Settings
@@ -218,13 +225,12 @@ class Supervisor:
 
     def _follow_lives(self) -> None:
         """Hold a lifeline to the owner of each partition that has a second copy."""
-        addresses = {}
-        for partition, name in self.owners.items():
-            health = self.watched[name].health if name in self.watched else None
-            if health is not None and health.get("lifeline") and len(self._names_of(partition)) > 1:
-                host, port = health["lifeline"]
-                addresses[name] = (str(host), int(port))
-        self._lifelines.want(addresses)
+        owners = {
+            name: self.watched[name].lifeline
+            for partition, name in self.owners.items()
+            if name in self.watched and len(self._names_of(partition)) > 1
+        }
+        self._lifelines.want({name: address for name, address in owners.items() if address})
 
     def _lost(self, name: str) -> None:
         """The process of an owner has ended: the other copy takes over at once."""
@@ -286,14 +292,4 @@ class Supervisor:
         self._stop.set()
         self._lifelines.stop()
         with self.lock:
-            pending = {
-                w.handle.stop.remote(timeout_s): name
-                for name, w in self.watched.items()
-                if w.handle is not None
-            }
-            _, late = ray.wait(
-                list(pending), num_returns=len(pending), timeout=timeout_s + HEALTH_TIMEOUT_S
-            )
-            for watched in self.watched.values():
-                watched.end()
-        return [pending[reference] for reference in late]
+            return end_all(self.watched.values(), timeout_s)

@@ -8,20 +8,19 @@ from typing import Any, Final
 import ray
 
 from actors.cast import Role
-from actors.options import NAMESPACE, fan_out_kind
+from actors.options import NAMESPACE, NODE_ID, fan_out_kind
 from pipelines.health import Backoff, Verdict, judge
 
 __all__ = [
     "HEALTH_TIMEOUT_S",
     "Watched",
     "away_from",
+    "end_all",
     "end_strays",
     "exists",
-    "on_node",
     "shard_nodes",
 ]
 
-NODE_ID: Final = "ray.io/node-id"
 STOP_TIMEOUT_S: Final = 10.0
 HEALTH_TIMEOUT_S: Final = 5.0
 FENCED_WAIT_S: Final = 30.0  # long enough for a newer owner, where there is one, to be seen
@@ -51,6 +50,12 @@ class Watched:
     def status(self) -> dict[str, Any]:
         """What its loop last said of itself, empty before."""
         return dict(self.health["status"]) if self.health is not None else {}
+
+    @property
+    def lifeline(self) -> tuple[str, int] | None:
+        """Where its process' life can be watched, None where that is not known."""
+        address = self.health.get("lifeline") if self.health is not None else None
+        return (str(address[0]), int(address[1])) if address else None
 
     def hear(self, health: dict[str, Any], now_s: float) -> None:
         """Note what it says of itself."""
@@ -111,13 +116,16 @@ def away_from(node_ids: Collection[str]) -> dict[str, object]:
     }
 
 
-def on_node(node_id: str) -> dict[str, object]:
-    """Return options that put an actor on a node; it restarts elsewhere once that is gone."""
-    return {
-        "label_selector": {NODE_ID: node_id},
-        "fallback_strategy": [{"label_selector": {}}],
-        "scheduling_strategy": "DEFAULT",
-    }
+def end_all(these: Collection[Watched], timeout_s: float) -> list[str]:
+    """End the loops of these, then the actors; return who did not end in time."""
+    made = [watched for watched in these if watched.handle is not None]
+    pending = {watched.handle.stop.remote(timeout_s): watched.role.name for watched in made}
+    _, late = ray.wait(
+        list(pending), num_returns=len(pending), timeout=timeout_s + HEALTH_TIMEOUT_S
+    )
+    for watched in these:
+        watched.end()
+    return [pending[reference] for reference in late]
 
 
 def end_strays(is_stray: Callable[[str], bool]) -> None:

@@ -105,9 +105,10 @@ def status(
 
 @application.command()
 def snapshot(settings_file: SettingsFile = None) -> None:
-    """Write a snapshot of each partition, so that its next restore is short.
+    """Write a snapshot of each partition now, so that its next restore is as short as can be.
 
-    Standbys do it by themselves; use this where there are none. It disturbs no shard.
+    The engine does it by itself after every OVERROUND_SNAPSHOT_RECORDS of a partition's journal
+    (0: never): its standbys, or the actor `snapshots` where there are none. It disturbs no shard.
     """
     from deploy.snapshots import snapshot_command
 
