@@ -7,7 +7,7 @@ has nothing to do with it, and a write that fails costs time at the next restore
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple, Protocol
 
 from pipelines.errors import BrokerError, OverroundError
@@ -89,13 +89,7 @@ class SnapshotKeeper:
     def step(self, stop: threading.Event) -> bool:
         """Look at all partitions, let one snapshot be written where one is due; return whether."""
         self._progress_s = self._clock.monotonic_s()
-        try:
-            for partition in range(self._partitions):
-                self._see(partition)
-        except BrokerError as error:
-            self._failed(error)
-            return False
-        partition = self._due()
+        partition = self._due() if self._see(range(self._partitions)) else None
         if partition is None:
             return False
         began_s = self._clock.monotonic_s()
@@ -112,9 +106,19 @@ class SnapshotKeeper:
         self._written += 1
         self._last_error = ""
         self._metrics.written(partition, self._clock.monotonic_s() - began_s)
+        self._see([partition])
         return True
 
-    def _see(self, partition: int) -> None:
+    def _see(self, partitions: Iterable[int]) -> bool:
+        try:
+            for partition in partitions:
+                self._see_one(partition)
+        except BrokerError as error:
+            self._failed(error)
+            return False
+        return True
+
+    def _see_one(self, partition: int) -> None:
         kept = self._look.kept(partition)
         end = self._look.journal_end(partition)
         self._behind[partition] = max(0, end - (kept.journal_next if kept is not None else 0))

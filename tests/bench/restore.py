@@ -23,7 +23,7 @@ import ray
 from confluent_kafka import Producer
 
 from actors import launch
-from actors.options import NAMESPACE, partition_of
+from actors.options import NAMESPACE, SNAPSHOTS, partition_of
 from deploy.local.broker import Broker
 from deploy.stack import free_port
 from pipelines.clock import SystemClock
@@ -177,15 +177,38 @@ def settled_down(standbys: int) -> bool:
     return bool(owner()) and len(caught_up) == standbys
 
 
-def gaps(bootstrap: str, standbys: int, open_bets: int, kills: int, saved: bool) -> list[float]:
-    """Return the gap around each kill of the owner (seconds); `saved`: it has a snapshot."""
+def snapshots_kept() -> int:
+    """How many snapshots the actor `snapshots` has written."""
+    shown = launch.overview()["actors"]
+    health = next((a["health"] for a in shown if a["name"] == SNAPSHOTS), None)
+    return int(health["status"].get("snapshots", 0)) if health else 0
+
+
+def watch_snapshot(bootstrap: str) -> None:
+    """Say how long nothing was committed while a snapshot was written, and as long after it."""
+    began_s = time.monotonic()
+    gap = Gap(bootstrap, 0)
+    wait_until(lambda: snapshots_kept() > 0, WAIT_S, launch.overview)
+    took_s, beside_s = time.monotonic() - began_s, gap.stop()
+    gap = Gap(bootstrap, 0)
+    time.sleep(took_s)
+    print(
+        f"  a snapshot written beside {RATE} bets/s within {took_s:.1f} s: at most "
+        f"{1_000 * beside_s:.0f} ms without output, {1_000 * gap.stop():.0f} ms in as long after",
+        flush=True,
+    )
+
+
+def gaps(
+    bootstrap: str, standbys: int, open_bets: int, kills: int, snapshot_records: int
+) -> list[float]:
+    """Return the gap around each kill of the owner (seconds)."""
     write_journal(bootstrap, open_bets)
-    if saved:
-        save(bootstrap)
     settings = Settings(
         kafka_bootstrap_servers=bootstrap,
         partitions=1,
         standbys=standbys,
+        snapshot_records=snapshot_records,
         ably_url="http://127.0.0.1:9",
         ably_api_key="app.key:secret",
         metrics_port=0,
@@ -195,6 +218,8 @@ def gaps(bootstrap: str, standbys: int, open_bets: int, kills: int, saved: bool)
         launch.wait_ready(WAIT_S)
         load = Load(bootstrap, 1, 20, RATE)
         load.start()
+        if snapshot_records and not standbys:
+            watch_snapshot(bootstrap)
         found = []
         for _ in range(kills):
             wait_until(lambda: settled_down(standbys), WAIT_S, launch.overview)
@@ -265,10 +290,11 @@ def main() -> None:
                 _temp_dir=home,
                 _node_ip_address="127.0.0.1",
             )
-            for standbys, saved in ((1, False), (0, False), (0, True)):
-                found = gaps(address, standbys, arguments.open_bets, arguments.kills, saved)
+            every = Settings().snapshot_records
+            for standbys, records in ((1, every), (0, 0), (0, every)):
+                found = gaps(address, standbys, arguments.open_bets, arguments.kills, records)
                 words = " ".join(f"{s:.2f}" for s in found)
-                way = "a snapshot" if saved else "no snapshot"
+                way = "snapshots as they come" if records else "no snapshots"
                 print(
                     f"  kill -9, {arguments.open_bets:,} open bets, {RATE} bets/s, standbys "
                     f"{standbys}, {way}: median {statistics.median(found):.2f} s without output "
