@@ -84,11 +84,16 @@ def fan_out_count(name: str) -> int:
 
 def as_running(settings: Settings, names: Collection[str]) -> Settings:
     """Return the settings with the numbers of publishers and notifiers that actors' names tell."""
-    found = {}
-    for kind, field in ((PUBLISHER, "publishers"), (NOTIFIER, "notifiers")):
-        counts = [fan_out_count(name) for name in names if fan_out_kind(name) == kind]
-        found[field] = max(counts, default=getattr(settings, field))
-    return replace(settings, **found)
+
+    def count(kind: str, default: int) -> int:
+        counts = (fan_out_count(name) for name in names if fan_out_kind(name) == kind)
+        return max(counts, default=default)
+
+    return replace(
+        settings,
+        publishers=count(PUBLISHER, settings.publishers),
+        notifiers=count(NOTIFIER, settings.notifiers),
+    )
 
 
 def on_node(node_id: str) -> dict[str, object]:
