@@ -107,8 +107,9 @@ def status(
 def snapshot(settings_file: SettingsFile = None) -> None:
     """Write a snapshot of each partition now, so that its next restore is as short as can be.
 
-    The engine does it by itself after every OVERROUND_SNAPSHOT_RECORDS of a partition's journal
-    (0: never): its standbys, or the actor `snapshots` where there are none. It disturbs no shard.
+    The engine does it by itself after every OVERROUND_SNAPSHOT_RECORDS of a
+    partition's journal (0: never): its standbys, or the actor `snapshots`
+    where there are none. It disturbs no shard.
     """
     from deploy.snapshots import snapshot_command
 
@@ -150,16 +151,19 @@ def scale(
 ) -> None:
     """Change over how many nodes, publishers and notifiers the work is spread, while bets flow.
 
-    --shards: the partitions are spread evenly over so many nodes; their number stays. Each one that
-    has to move is folded on its new node first, then changes hands. Nodes are not started or
-    stopped; use it after adding nodes, or before taking some away.
+    --shards: the partitions are spread evenly over so many nodes; their
+    number stays. Each one that has to move is folded on its new node first,
+    then changes hands. Nodes are not started or stopped; use it after adding
+    nodes, or before taking some away.
 
-    --publishers, --notifiers: more where Ably's answers are what odds or pushes wait for, at most
-    one a partition: of N, each takes every Nth partition. Only they are replaced; the old ones end
-    before the new ones begin, and what is committed meanwhile waits. An isolated event stays within
-    one publisher and notifier, so while markets are away from home another number is refused:
-    `overround rejoin EVENT` first. The number holds until the next `overround up`, which sets it
-    to OVERROUND_PUBLISHERS and OVERROUND_NOTIFIERS.
+    --publishers, --notifiers: more where Ably's answers are what odds or
+    pushes wait for, at most one a partition: of N, each takes every Nth
+    partition. Only they are replaced; the old ones end before the new ones
+    begin, and what is committed meanwhile waits. An isolated event stays
+    within one publisher and notifier, so while markets are away from home
+    another number is refused: `overround rejoin EVENT` first. The number
+    holds until the next `overround up`, which sets it to
+    OVERROUND_PUBLISHERS and OVERROUND_NOTIFIERS.
 
     Example: overround scale --publishers 3 --notifiers 2
     """
