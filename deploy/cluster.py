@@ -68,11 +68,11 @@ def scale_command(
         if publishers or notifiers:
             stall_ms = launch.fan_out(publishers, notifiers)
             now = launch.overview()["supervisor"]
+            came = f"those replaced stood still for {stall_ms} ms" if stall_ms else "as before"
             print(
-                f"publishers {now['publishers']}, notifiers {now['notifiers']}; those replaced "
-                f"stood still for {stall_ms} ms.\nThe next `overround up` sets what its settings "
-                f"say: OVERROUND_PUBLISHERS={now['publishers']} "
-                f"OVERROUND_NOTIFIERS={now['notifiers']} keep this."
+                f"publishers {now['publishers']}, notifiers {now['notifiers']}: {came}\n"
+                f"`overround up` keeps this with OVERROUND_PUBLISHERS={now['publishers']} "
+                f"OVERROUND_NOTIFIERS={now['notifiers']}"
             )
         if not nodes:
             return 0
