@@ -136,6 +136,41 @@ class ShardMetrics:
         self._restored.set(entries)
 
 
+class SnapshotMetrics:
+    """What the keeper of the snapshots sees and has done."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+
+        def gauge(name: str, text: str) -> Gauge:
+            return Gauge(f"overround_snapshot_{name}", text, ["partition"], registry=self.registry)
+
+        self._behind = gauge("behind_records", "Journal records since the newest snapshot.")
+        self._age = gauge("age_seconds", "Since the newest snapshot was written.")
+        self._seconds = gauge("write_seconds", "How long the last snapshot took to fold and write.")
+        self._writes = Counter(
+            "overround_snapshot_writes",
+            "Snapshots, by what became of them.",
+            ["partition", "outcome"],
+            registry=self.registry,
+        )
+
+    def seen(self, partition: int, behind: int, age_s: float | None) -> None:
+        """Note what is there of a partition."""
+        self._behind.labels(str(partition)).set(behind)
+        if age_s is not None:
+            self._age.labels(str(partition)).set(age_s)
+
+    def written(self, partition: int, seconds: float) -> None:
+        """Count one that was written."""
+        self._writes.labels(str(partition), "written").inc()
+        self._seconds.labels(str(partition)).set(seconds)
+
+    def failed(self, partition: int) -> None:
+        """Count one that was not."""
+        self._writes.labels(str(partition), "failed").inc()
+
+
 class CountedPublisher(PublisherMetrics):
     """Counts what the publisher did."""
 

@@ -60,8 +60,11 @@ class ShardLoop:
         clock: Clock,
         settings: Settings,
         metrics: LoopMetrics,
+        lanes: int = 0,
     ) -> None:
+        """`lanes`: other ones than the settings say."""
         self.partition = partition
+        self._lanes = lanes or settings.lanes
         self._log = log
         self._clock = clock
         self._settings = settings
@@ -69,7 +72,7 @@ class ShardLoop:
         self._stop = threading.Event()
         self._lock = threading.Lock()  # held while the state changes; queries take it briefly
         self._state = ShardState(partition)
-        self._engine = Engine(self._state, settings.partitions, settings.lanes)
+        self._engine = Engine(self._state, settings.partitions, self._lanes)
         self._phase = "starting"
         self._restored_s = 0.0
         self._progress_s = clock.monotonic_s()
@@ -127,7 +130,8 @@ class ShardLoop:
             state.shard_seq,
             self._restored_s,
         )
-        self._engine = Engine(state, self._settings.partitions, self._settings.lanes)
+        with self._lock:
+            self._engine = Engine(state, self._settings.partitions, self._lanes)
         self._warn_of_lanes(state)
         self._phase = "running"
 
@@ -136,10 +140,16 @@ class ShardLoop:
         settings = self._settings
         for event in state.events.values():
             places = {partition_of(a.to.encode(), settings.partitions) for a in event.away.values()}
-            if any((place - self.partition) % settings.lanes for place in places):
+            if any((place - self.partition) % self._lanes for place in places):
                 logger.warning(
                     "markets are with another publisher, bring them back event=%s", event.event_id
                 )
+
+    def keep_lanes(self, lanes: int) -> int:
+        """Isolate markets within these lanes from now on; return how many are away."""
+        with self._lock:
+            self._lanes = self._engine.lanes = lanes
+            return _away(self._state)
 
     def _heartbeat(self, values: Iterator[bytes]) -> Iterator[bytes]:
         for count, value in enumerate(values):
@@ -217,7 +227,8 @@ class ShardLoop:
             "inputs": self._inputs,
             "bets": self._bets,
             "restored_s": round(self._restored_s, 3),
-            "markets_away": sum(len(event.away) for event in tuple(state.events.values())),
+            "markets_away": _away(state),
+            "lanes": self._lanes,
             "last_progress_s": self._progress_s,
             "last_error": self._last_error,
         }
@@ -271,6 +282,10 @@ class ShardLoop:
                 if b.settlement == settlement and b.status in RESULT_NAMES
             ]
             return rows, end if end < len(bets) else None
+
+
+def _away(state: ShardState) -> int:
+    return sum(len(event.away) for event in tuple(state.events.values()))
 
 
 def _open_bets(state: ShardState) -> int:

@@ -63,7 +63,7 @@ class Engine:
     def __init__(self, state: ShardState, partitions: int = 1, lanes: int = 1) -> None:
         self.state = state
         self._partitions = partitions
-        self._lanes = lanes
+        self.lanes = lanes
         self._out = Emitter(state)
         self._emit = self._out.emit
         self._apply = self._out.apply
@@ -229,7 +229,7 @@ class Engine:
         feed = event is not None and event.feed_clock
         at_ms = time_of(state, event, operation.at_ms, record.timestamp_ms)
         if isinstance(operation, IsolationOperation):
-            for one in decide_isolation(state, key, operation, self._partitions, self._lanes):
+            for one in decide_isolation(state, key, operation, self._partitions, self.lanes):
                 self._apply(one, at_ms)
             return
         if event is not None and event.away:
