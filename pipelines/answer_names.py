@@ -15,6 +15,7 @@ ANSWER_NAMES: Final = {
     e.BetPending: "pending",
     e.BetRejected: "rejected",
     e.BetConfirmed: "confirmed",
+    e.BetPartlyConfirmed: "confirmed",
     e.BetDeclined: "declined",
     e.BetCancelled: "cancelled",
     e.CancelRejected: "cancel_rejected",

@@ -39,6 +39,7 @@ RETIRED_EVENTS_MAX: Final = 100_000
 
 BETTOR_KEY_PREFIX: Final = "bettor/"  # of a bettor's own book: accounts, coupons
 KEY_LENGTH_MAX: Final = len(BETTOR_KEY_PREFIX) + ID_LENGTH_MAX
+SHARD_KEY_PREFIX: Final = "shard/"  # of what is said of all books of a partition
 COUPON_LEGS_MAX: Final = 20
 COUPONS_PER_BETTOR_MAX: Final = 10_000  # open ones, and as many answers remembered
 HOLDS_PER_BETTOR_MAX: Final = 100_000  # bets for which an account holds money

@@ -110,6 +110,12 @@ class Money:
         stake = self._at(place, market, entry, REMAINING)
         if stake is None:
             return
+        if isinstance(entry, e.BetPartlyConfirmed):
+            asked, part = stake.stake_minor, entry.stake_minor
+            if not stake.in_part or asked != entry.asked_stake_minor or not 0 < part < asked:
+                what = f"bet {entry.bet_id!r} of {entry.client_id!r}: {part} taken of {asked}"
+                self._tally.fail(place, what)
+            stake.stake_minor = part
         if isinstance(entry, e.BetConfirmed):
             stake.place, stake.odds_e4 = MATCHED, entry.odds_e4
             market.take(stake)

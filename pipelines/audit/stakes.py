@@ -16,6 +16,7 @@ GONE = "lapsed, cancelled or voided"
 
 class AuditedStake:
     __slots__ = (
+        "in_part",
         "number",
         "odds_e4",
         "paid_minor",
@@ -28,6 +29,7 @@ class AuditedStake:
     def __init__(self, entry: e.BetEntry, place: str, odds_e4: int) -> None:
         self.selection_id = entry.selection_id
         self.stake_minor = entry.stake_minor
+        self.in_part = isinstance(entry, e.BetPending) and entry.accept_partial
         self.odds_e4 = odds_e4
         self.place = place
         self.paid_minor = 0

@@ -7,6 +7,7 @@
 | BetPending     | pending         | selection_id, stake_minor, odds_e4, due_ms; referred |
 | BetRejected    | rejected        | selection_id, stake_minor, odds_e4, code, reason |
 | BetConfirmed   | accepted        | odds_e4                                          |
+| BetPartlyConfirmed | accepted    | the same, stake_minor, asked_stake_minor         |
 | BetDeclined    | rejected        | code, reason                                     |
 | BetCancelled   | cancelled       |                                                  |
 | CancelRejected | cancel_rejected | code, reason                                     |
@@ -75,6 +76,7 @@ NO_RECEIPT: Final = frozenset(
         e.RiskWasSet,
         e.LeverWasSet,
         e.ReferralAccepted,
+        e.ShardRiskWasSet,
         e.OperationWaits,
         e.OperationTaken,
         *NO_ORDER_RECEIPT,
@@ -125,6 +127,11 @@ def _offer(entry: e.BetRejected | e.BetDeclined) -> _Fields:
 
 def _confirmed(entry: e.BetConfirmed) -> tuple[str, _Fields]:
     return "accepted", {"odds_e4": entry.odds_e4}
+
+
+def _partly_confirmed(entry: e.BetPartlyConfirmed) -> tuple[str, _Fields]:
+    stakes = {"stake_minor": entry.stake_minor, "asked_stake_minor": entry.asked_stake_minor}
+    return "accepted", {"odds_e4": entry.odds_e4} | stakes
 
 
 def _declined(entry: e.BetDeclined) -> tuple[str, _Fields]:
@@ -201,6 +208,7 @@ RECEIPTS: Final[Mapping[type[e.EntryBase], Callable[[Any], tuple[str, _Fields]]]
             e.BetPending: _pending,
             e.BetRejected: _rejected,
             e.BetConfirmed: _confirmed,
+            e.BetPartlyConfirmed: _partly_confirmed,
             e.BetDeclined: _declined,
             e.BetCancelled: _cancelled,
             e.CancelRejected: _cancel_rejected,

@@ -11,7 +11,7 @@ from pipelines.messages import entries as e
 from pipelines.shard.clock import timers_of
 from pipelines.shard.isolation_changes import retire_when_settled
 from pipelines.shard.order import Order
-from pipelines.shard.risk_changes import count_bet, note_prices
+from pipelines.shard.risk_changes import count_bet, forget_market, note_prices
 from pipelines.shard.settling_changes import arm
 from pipelines.shard.state import (
     ACCEPTED,
@@ -56,6 +56,8 @@ def event_retired(
 ) -> None:
     """The event is forgotten, its id remembered for a while."""
     shard.account_markets -= sum(m.definition.accounts for m in event.markets.values())
+    for one in event.markets.values():
+        forget_market(shard, event, one)
     shard.timers.remove("retire", event.event_id, "", "")
     timers_of(shard, event, "start").remove("start", event.event_id, "", "")
     del shard.events[event.event_id]
@@ -144,7 +146,7 @@ def bet_settled(
     bet = event.bets.of(entry.client_id, entry.bet_id)
     assert bet is not None
     bet.status = RESULTS[entry.result]
-    count_bet(event, bet, -1)
+    count_bet(shard, event, bet, -1)
     bet.payout_minor = entry.payout_minor
     bet.settlement = entry.settlement
     market.escrow_minor -= entry.payout_minor
@@ -185,7 +187,7 @@ def bet_unsettled(
     bet = event.bets.of(entry.client_id, entry.bet_id)
     assert bet is not None
     bet.status, bet.payout_minor = ACCEPTED, 0
-    count_bet(event, bet, 1)
+    count_bet(shard, event, bet, 1)
     market.escrow_minor += entry.payout_minor
     settling = market.settling
     if settling is not None and settling.kind == "reopen_part":
@@ -223,7 +225,7 @@ def cashed_out(
     """A bet is closed by its bettor: paid, and what is left of its stake is the house's."""
     bet = event.bets[(entry.client_id, entry.bet_id)]
     bet.status = CASHED_OUT
-    count_bet(event, bet, -1)
+    count_bet(shard, event, bet, -1)
     bet.payout_minor = entry.amount_minor
     rest = bet.stake_minor - entry.amount_minor
     market.escrow_minor -= bet.stake_minor

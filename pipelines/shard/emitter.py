@@ -27,7 +27,7 @@ __all__ = ["JOURNAL_VERSION", "Drained", "Emitter"]
 
 JOURNAL_VERSION = 1
 
-_BETS_TAKEN = frozenset({e.BetAccepted, e.BetPartlyAccepted, e.BetConfirmed})
+_BETS_TAKEN = frozenset({e.BetAccepted, e.BetPartlyAccepted, e.BetConfirmed, e.BetPartlyConfirmed})
 _ENDS = frozenset({e.MarketSettled, e.MarketUnsettled})
 
 _encode = msgspec.msgpack.Encoder().encode

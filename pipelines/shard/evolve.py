@@ -24,7 +24,7 @@ from pipelines.shard.isolation_changes import APPLY_TO_ISOLATION
 from pipelines.shard.numbers import shared
 from pipelines.shard.order import Order
 from pipelines.shard.order_changes import APPLY_TO_ORDERS
-from pipelines.shard.risk_changes import APPLY_TO_RISK, count_bet
+from pipelines.shard.risk_changes import APPLY_TO_RISK, count_bet, note_loss
 from pipelines.shard.state import (
     ACCEPTED,
     CANCELLED,
@@ -85,6 +85,8 @@ def evolve(shard: ShardState, record: e.JournalRecord) -> None:
                 market.event_seq = event_seq
                 market.at_ms = at_ms
     _APPLY[kind](shard, event, market, entry, at_ms)
+    if market is not None and event is not None and (event.risk or shard.risk):
+        note_loss(shard, event, market, entry)
 
 
 def _bet(entry: e.BetEntry, status: int, odds_e4: int, at_ms: int) -> Bet:
@@ -131,8 +133,8 @@ def _accepted(
     market.bets.append(bet)
     market.escrow_minor += stake_minor
     market.book.take(selection_id, stake_minor, odds_e4)
-    if event.risk is not None:
-        count_bet(event, bet, 1)
+    if event.risk is not None or shard.risk is not None:
+        count_bet(shard, event, bet, 1)
 
 
 def _partly_accepted(
@@ -162,6 +164,8 @@ def _pending(
     market.pending[key] = entry.due_ms
     if entry.referred:
         market.referred[key] = None
+    if entry.accept_partial:
+        market.partial[key] = None
     if entry.hold_ms:  # the delay counts once the account has answered
         market.holds[key] = entry.hold_ms
         shard.timers.add((entry.hold_ms, shard.shard_seq, "hold", event.event_id, *key))
@@ -194,6 +198,7 @@ def _released(shard: ShardState, event: EventState, market: MarketState, entry: 
     key = (entry.client_id, entry.bet_id)
     del market.pending[key]
     market.referred.pop(key, None)
+    market.partial.pop(key, None)
     timers_of(shard, event, "bet").remove("bet", event.event_id, *key)
     if market.holds.pop(key, 0):
         shard.timers.remove("hold", event.event_id, *key)
@@ -206,7 +211,20 @@ def _confirmed(
     bet = _released(shard, event, market, entry)
     bet.status, bet.odds_e4, bet.at_ms = ACCEPTED, entry.odds_e4, at_ms
     _take(market, bet)
-    count_bet(event, bet, 1)
+    count_bet(shard, event, bet, 1)
+
+
+def _partly_confirmed(
+    shard: ShardState,
+    event: EventState,
+    market: MarketState,
+    entry: e.BetPartlyConfirmed,
+    at_ms: int,
+) -> None:
+    key = (entry.client_id, entry.bet_id)
+    event.bets[key].stake_minor = entry.stake_minor
+    event.parts[key] = entry.asked_stake_minor
+    _confirmed(shard, event, market, entry, at_ms)
 
 
 def _declined(
@@ -237,6 +255,7 @@ _APPLY: Final[dict[type, Callable[..., None]]] = {
     e.BetPending: _pending,
     e.BetRejected: _rejected,
     e.BetConfirmed: _confirmed,
+    e.BetPartlyConfirmed: _partly_confirmed,
     e.BetDeclined: _declined,
     e.BetCancelled: _cancelled,
     e.CancelRejected: _nothing,

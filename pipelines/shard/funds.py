@@ -47,6 +47,7 @@ def with_funds(
         due_ms,
         hold_ms=wall_ms + TRANSFER_DEADLINE_MS,
         referred=isinstance(answer, e.BetPending) and answer.referred,
+        accept_partial=isinstance(answer, e.BetPending) and answer.accept_partial,
     )
     body = t.FundsAsked(answer.event_id, answer.bet_id, answer.stake_minor)
     return [pending, t.Send(bettor_key(answer.client_id), body)]
@@ -118,6 +119,7 @@ def _payment(entry: e.BetSettled | e.BetUnsettled, amount_minor: int) -> t.Body:
 
 _FOLLOW: Final[dict[type, Callable[[EventState, Any], t.Body | None]]] = {
     e.BetConfirmed: _taken,
+    e.BetPartlyConfirmed: _taken,
     e.BetDeclined: _returned,
     e.BetCancelled: _returned,
     e.BetSettled: _paid,

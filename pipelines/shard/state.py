@@ -12,7 +12,7 @@ from pipelines.messages.requests import PricePolicy
 from pipelines.shard.away import Away
 from pipelines.shard.bet_table import BetKey, BetTable
 from pipelines.shard.bettor import BettorState
-from pipelines.shard.risk_state import EventRisk
+from pipelines.shard.risk_state import EventRisk, ShardRisk
 from pipelines.shard.timers import Timer, Timers
 
 __all__ = [
@@ -157,6 +157,7 @@ class MarketState(Struct):
     settled_early: tuple[int, int, int] = (0, 0, 0)  # of the coming settlement: bets, staked, paid
     settling: Settling | None = None
     waiting: list[SettlingOperation] = []  # for the end of it
+    partial: dict[BetKey, None] = {}  # pending bets of which a part may be taken
 
 
 class EventState(Struct):
@@ -199,3 +200,4 @@ class ShardState(Struct):
     account_markets: int = 0  # that take bets from accounts alone
     timers: Timers = field(default_factory=Timers)
     arriving: dict[tuple[str, str], list[bytes]] = {}  # parts of markets on their way here
+    risk: ShardRisk | None = None  # where limits are set for all its books

@@ -18,7 +18,7 @@ from pipelines.messages.images import OddsImage
 from pipelines.messages.notices import Notice
 from pipelines.messages.operations import Market, Operation, ResultRolledBack, Selection
 from pipelines.messages.requests import BetRequest, Request
-from pipelines.messages.risk_operations import RiskSet, TrustClass
+from pipelines.messages.risk_operations import RiskSet, ShardRiskSet, TrustClass
 from pipelines.messages.transfers import Forwarded, FundsAsked
 from pipelines.shard.fold import fold
 
@@ -57,6 +57,8 @@ TAGS = {
     e.LeverWasSet: 81,
     e.ReferralAccepted: 82,
     e.BetPartlyAccepted: 83,
+    e.BetPartlyConfirmed: 84,
+    e.ShardRiskWasSet: 85,
     e.SelectionWasResulted: 55,
     e.SelectionResultEnded: 56,
     e.OperationWaits: 49,
@@ -148,11 +150,14 @@ def example(kind: type[e.EntryBase]) -> e.EntryBase:
         "each_way": True,
         "accounts": True,
         "referred": True,
+        "accept_partial": True,
         "risk": RiskSet("race", 5, classes=(TrustClass("sharp"),)),
         "action": "refer",
         "win": (3, 2),
         "place": (1, 1),
     } | ({"odds_e4": (30_000, 20_000)} if kind is be.CouponAccepted else {})
+    if kind is e.ShardRiskWasSet:
+        worth["risk"] = ShardRiskSet(3, 5, 6, 7)
     if kind is ie.RequestWaits:
         worth["waiting"] = Forwarded("bets", "race", "1.1", "ann", "b1", b"{}")
     by_type: dict[object, Any] = {int: 7, str: "text", bytes: b"some", bool: True}

@@ -47,6 +47,11 @@ RECEIPT_ENTRIES: list[tuple[Any, str, dict[str, object]]] = [
         {"offer_odds_e4": 29_000, "offer_stake_minor": 400},
     ),
     (e.BetConfirmed(*HEAD, "anna", "b-1", 32_000), "accepted", {"odds_e4": 32_000}),
+    (
+        e.BetPartlyConfirmed(*HEAD, "anna", "b-1", 32_000, 300, 900),
+        "accepted",
+        {"odds_e4": 32_000, "stake_minor": 300, "asked_stake_minor": 900},
+    ),
     (e.BetDeclined(*HEAD, "anna", "b-1", "ODDS_CHANGED", "Why."), "rejected", {"reason": "Why."}),
     (e.BetCancelled(*HEAD, "anna", "b-1"), "cancelled", {}),
     (

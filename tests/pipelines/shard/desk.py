@@ -202,6 +202,9 @@ def check_journal(records: Iterable[e.JournalRecord]) -> None:
             escrow[where] = escrow.get(where, 0) + entry.stake_minor
         elif isinstance(entry, e.BetConfirmed):
             who = (entry.event_id, entry.client_id, entry.bet_id)
+            if isinstance(entry, e.BetPartlyConfirmed):
+                assert 0 < entry.stake_minor < entry.asked_stake_minor == stakes[who]
+                stakes[who] = entry.stake_minor
             escrow[where] = escrow.get(where, 0) + stakes[who]
         elif isinstance(entry, co.BetCashedOut):
             escrow[where] -= entry.amount_minor + sum(amount for _, amount in entry.postings)
