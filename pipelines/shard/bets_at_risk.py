@@ -81,7 +81,7 @@ def _offer(
     """Return the odds and the largest stake that would be taken instead, or 0, 0."""
     if odds_e4 is None:
         odds_e4, stake_minor = offer_of(market, bet, code)
-        if not stake_minor or (event.risk is None and shard.risk is None):
+        if not stake_minor or (event.risk is None and shard.risk_over(event) is None):
             return odds_e4, stake_minor
         bet = structs.replace(bet, stake_minor=stake_minor)
     stake_minor = largest_stake(shard, event, market, client_id, bet, odds_e4)

@@ -90,7 +90,7 @@ def _judge(
         asked.market_version,
     )
     odds = book.price(bet)
-    if isinstance(odds, Code) or (event.risk is None and shard.risk is None):
+    if isinstance(odds, Code) or (event.risk is None and shard.risk_over(event) is None):
         return odds
     return _at_risk(shard, event, market, asked.client_id, bet, odds)
 

@@ -16,7 +16,7 @@ from pipelines.codes import Code
 from pipelines.limits import LATE_WINDOW_MS, MARKET_STAKES_MAX_MINOR, ODDS_ONE
 from pipelines.messages.requests import BetRequest
 from pipelines.shard.losses import worst_loss_minor
-from pipelines.shard.risk_state import NOTHING_SET, EventRisk
+from pipelines.shard.risk_state import NOTHING_SET, EventRisk, ShardRisk
 from pipelines.shard.state import EventState, MarketState, ShardState
 
 __all__ = ["delay_of", "is_referred", "largest_part", "largest_stake", "late_loss_e4", "why_not"]
@@ -35,7 +35,7 @@ def why_not(
         lever = event.risk.lever(bet.market_id, client_id)
         if lever is not None and lever.action == "reject":
             return Code.NOT_ACCEPTED
-    elif shard.risk is None:
+    elif shard.risk_over(event) is None:
         return None
     return _too_much(shard, event, market, client_id, bet.selection_id, bet.stake_minor, odds_e4)
 
@@ -121,8 +121,9 @@ def _too_much(
     ):
         return Code.ABOVE_MAX_BET_AMOUNT
     owed = payout_minor(stake_minor, odds_e4)
-    code = _of_bettor(shard, risk, market_id, client_id, stake_minor, owed)
-    return code or _of_house(shard, risk, market, selection_id, stake_minor, odds_e4)
+    whole = shard.risk_over(event)
+    code = _of_bettor(whole, risk, market_id, client_id, stake_minor, owed)
+    return code or _of_house(whole, event, market, selection_id, stake_minor, odds_e4)
 
 
 def _largest(market: MarketState, selection_id: int, odds_e4: int) -> int:
@@ -134,7 +135,7 @@ def _largest(market: MarketState, selection_id: int, odds_e4: int) -> int:
 
 
 def _of_bettor(
-    shard: ShardState,
+    whole: ShardRisk | None,
     risk: EventRisk,
     market_id: str,
     client_id: str,
@@ -152,7 +153,7 @@ def _of_bettor(
             rules.bettor_market_payout_max_minor,
         ),
     ]
-    if (whole := shard.risk) is not None:
+    if whole is not None:
         on_shard = (whole.staked.get(client_id, 0), whole.payouts.get(client_id, 0))
         most = (whole.rules.bettor_stake_max_minor, whole.rules.bettor_payout_max_minor)
         limits.append((on_shard, *most))
@@ -165,8 +166,8 @@ def _of_bettor(
 
 
 def _of_house(
-    shard: ShardState,
-    risk: EventRisk,
+    whole: ShardRisk | None,
+    event: EventState,
     market: MarketState,
     selection_id: int,
     stake_minor: int,
@@ -176,19 +177,21 @@ def _of_house(
 
     What other markets lose at worst is kept up to date, so only this one is worked out.
     """
-    rules = risk.rules
-    limit = rules.selection_loss_limit_minor
+    risk = event.risk or NOTHING_SET
+    limit = risk.rules.selection_loss_limit_minor
     if limit and _cost(market, selection_id, stake_minor, odds_e4) > limit:
         return Code.LOSS_LIMIT_EXCEEDED
-    on_event = rules.event_loss_limit_minor
-    on_shard = shard.risk.rules.loss_limit_minor if shard.risk is not None else 0
+    on_event = risk.rules.event_loss_limit_minor
+    on_shard = whole.rules.loss_limit_minor if whole is not None else 0
     if not on_event and not on_shard:
         return None
-    more = worst_loss_minor(market, selection_id, stake_minor, odds_e4) - worst_loss_minor(market)
-    if on_event and risk.loss_minor + more > on_event:
+    name = market.definition.market_id
+    loss = worst_loss_minor(market, selection_id, stake_minor, odds_e4)
+    if on_event and risk.loss_minor - risk.losses.get(name, 0) + loss > on_event:
         return Code.LOSS_LIMIT_EXCEEDED
-    if shard.risk is not None and on_shard and shard.risk.loss_minor + more > on_shard:
-        return Code.LOSS_LIMIT_EXCEEDED
+    if whole is not None and on_shard:
+        others = whole.loss_minor - whole.losses.get((event.event_id, name), 0)
+        return Code.LOSS_LIMIT_EXCEEDED if others + loss > on_shard else None
     return None
 
 

@@ -46,13 +46,14 @@ def _open(bet: Bet) -> tuple[int, int]:
 
 def count_bet(shard: ShardState, event: EventState, bet: Bet, sign: int) -> None:
     """Count an open bet where there are limits, or one that is open no more (`sign` -1)."""
-    if (event.risk is None and shard.risk is None) or isinstance(bet, Order):
+    whole = shard.risk_over(event)
+    if (event.risk is None and whole is None) or isinstance(bet, Order):
         return
     stake, payout = _open(bet)
     if event.risk is not None:
         event.risk.count(bet.market_id, bet.client_id, sign * stake, sign * payout)
-    if shard.risk is not None:
-        shard.risk.count(bet.client_id, sign * stake, sign * payout)
+    if whole is not None:
+        whole.count(bet.client_id, sign * stake, sign * payout)
 
 
 def note_loss(shard: ShardState, event: EventState, market: MarketState, entry: e.Entry) -> None:
@@ -67,13 +68,13 @@ def note_loss(shard: ShardState, event: EventState, market: MarketState, entry: 
     loss = worst_loss_minor(market)
     if event.risk is not None:
         event.risk.lose(name, loss)
-    if shard.risk is not None:
-        shard.risk.lose(event.event_id, name, 0 if market.settled else loss)
+    if (whole := shard.risk_over(event)) is not None:
+        whole.lose(event.event_id, name, 0 if market.settled else loss)
 
 
 def count_market(shard: ShardState, event: EventState, market: MarketState, sign: int = 1) -> None:
     """Count a market of an event towards its shard's limits, or no longer (`sign` -1)."""
-    risk = shard.risk
+    risk = shard.risk_over(event)
     if risk is None:
         return
     for bet in market.bets if not market.settled else ():

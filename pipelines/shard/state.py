@@ -201,3 +201,10 @@ class ShardState(Struct):
     timers: Timers = field(default_factory=Timers)
     arriving: dict[tuple[str, str], list[bytes]] = {}  # parts of markets on their way here
     risk: ShardRisk | None = None  # where limits are set for all its books
+
+    def risk_over(self, event: EventState) -> ShardRisk | None:
+        """Return the limits that an event is held to and counts towards; None where there are none.
+
+        An event in feed time is a replay or a simulation: it decides the same beside any others.
+        """
+        return None if event.feed_clock else self.risk

@@ -68,9 +68,11 @@ def sums_of(shard: ShardState) -> dict[str, Any]:
         if STATUS_NAMES[bet.status] == "accepted" and market.exchange is None
     ]
     if shard.risk is not None:
-        markets = [m for event in shard.events.values() for m in event.markets.values()]
-        loss = sum(_loss(m) for m in markets if not m.settled)
-        found["shard"] = (*_by_bettor([bet for _, bet in everything]), loss)
+        live = [event for event in shard.events.values() if not event.feed_clock]
+        markets = [market for event in live for market in event.markets.values()]
+        loss = sum(_loss(market) for market in markets if not market.settled)
+        bets = [bet for market, bet in everything if market in markets]
+        found["shard"] = (*_by_bettor(bets), loss)
     for event_id, event in shard.events.items():
         if event.risk is not None:
             mine = [bet for market, bet in everything if market in event.markets.values()]

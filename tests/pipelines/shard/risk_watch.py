@@ -60,12 +60,15 @@ class RiskWatch:
         self.markets: dict[Where, WatchedMarket] = {}
         self.bets: dict[tuple[str, str, str], Stake] = {}
         self.pending: dict[tuple[str, str, str], e.BetPending] = {}
+        self.feeds: set[str] = set()  # events in feed time, which shards do not limit
         self.taken = 0
 
     def see(self, entry: e.Entry) -> None:
         """Look at the next entry; fail where it takes more than was allowed then."""
         where = (entry.event_id, entry.market_id)
-        if isinstance(entry, e.MarketWasOpened):
+        if isinstance(entry, e.EventWasOpened):
+            self.feeds |= {entry.event_id} if entry.clock == "feed" else set()
+        elif isinstance(entry, e.MarketWasOpened):
             self.markets[where] = WatchedMarket(entry.market)
         elif isinstance(entry, e.RiskWasSet):
             self.rules[entry.event_id] = entry.risk
@@ -84,6 +87,7 @@ class RiskWatch:
             self._bet(where, entry)
 
     def _forget(self, event_id: str) -> None:
+        self.feeds.discard(event_id)
         self.rules.pop(event_id, None)
         self.levers.pop(event_id, None)
         for kept in (self.markets, self.bets, self.pending):
@@ -151,15 +155,20 @@ class RiskWatch:
             on = sum(x.payout_minor for x in market.stakes if x.selection_id == new.selection_id)
             cost = on - sum(x.stake_minor for x in market.stakes)
             assert market.definition.engine != "fixed" or not limit or cost <= limit, new
-        if self.shard is not None:
+        if self.shard is not None and event_id not in self.feeds:
             self.taken += 1
+            mine = [one for one in mine if one.where[0] not in self.feeds]
             within(mine, self.shard.bettor_stake_max_minor, self.shard.bettor_payout_max_minor)
             limit = self.shard.loss_limit_minor
             assert self.loss_minor() <= limit or not limit, new
 
     def loss_minor(self) -> int:
         """What all markets that are not settled may lose together."""
-        return sum(market.loss_minor() for market in self.markets.values() if not market.settled)
+        return sum(
+            market.loss_minor()
+            for where, market in self.markets.items()
+            if not market.settled and where[0] not in self.feeds
+        )
 
 
 def within(stakes: list[Stake], stake_max_minor: int, payout_max_minor: int) -> None:

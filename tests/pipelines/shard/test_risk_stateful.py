@@ -108,6 +108,7 @@ class RiskLife(ShardLife):
 
     @invariant()
     def exposure_is_never_understated(self) -> None:
+        self.nothing_is_taken_above_its_limit()  # the watch sees what came since
         state = self.desk.state
         assert oracle.kept_sums(state) == oracle.sums_of(state)
         if state.risk is not None:

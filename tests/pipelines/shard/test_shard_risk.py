@@ -218,3 +218,14 @@ def test_what_is_kept_up_to_date_is_what_the_books_say(seed: int) -> None:
         desk.now_ms += chance.randrange(10)
         assert oracle.sums_of(desk.state) == oracle.kept_sums(desk.state)
     desk.check()
+
+
+def test_a_replay_neither_counts_nor_is_limited() -> None:
+    desk = opened(loss_limit_minor=300, bettor_stake_max_minor=500)
+    desk.operate("event_opened", "replay", clock="feed", at_ms=5)
+    desk.operate("market_opened", "replay", market=fixed_market(), at_ms=5)
+    assert isinstance(place(desk, "r1", 9_000, "replay"), e.BetAccepted)
+    assert (limits_of(desk).staked, limits_of(desk).loss_minor) == ({}, 0)
+    assert isinstance(place(desk, "b1", 150), e.BetAccepted)
+    assert limits_of(desk).loss_minor == 300
+    desk.check()
