@@ -79,6 +79,10 @@ CASES = {
         for le, per_sample in (("1.0", 90), ("2.5", 90), ("5.0", 100), ("+Inf", 100))
     ],
     "OverroundPushesRepeat": [("overround_notifier_retried_total{reason='edge'}", "0+10x40")],
+    "OverroundLossNearLimit": [
+        ("overround_house_loss_minor{partition='0'}", "81x20"),
+        ("overround_house_loss_limit_minor{partition='0'}", "100x20"),
+    ],
 }
 QUIET = {
     "OverroundActorDown": [("overround_actor_up{actor='shard-000'}", "1 1 0 1x20")],
@@ -102,6 +106,12 @@ QUIET = {
         for le in ("1.0", "2.5", "+Inf")
     ],
     "OverroundPushesRepeat": [("overround_notifier_retried_total{reason='edge'}", "0+1x40")],
+    "OverroundLossNearLimit": [
+        ("overround_house_loss_minor{partition='0'}", "79x20"),
+        ("overround_house_loss_minor{partition='1'}", "79x20"),
+        ("overround_house_loss_limit_minor{partition='0'}", "100x20"),
+        ("overround_house_loss_limit_minor{partition='1'}", "0x20"),
+    ],
 }
 
 

@@ -66,6 +66,9 @@ def test_each_shard_gets_its_limits_and_keeps_them_over_a_restart(settings: Sett
                 rules.bettor_payout_max_minor,
             ) == limits
             assert 0 < risk.loss_minor <= rules.loss_limit_minor
+            status = loop.status()
+            assert status["house_loss_minor"] == risk.loss_minor
+            assert status["house_loss_limit_minor"] == limits[0]
     finally:
         second.stop()
 
