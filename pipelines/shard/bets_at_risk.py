@@ -55,9 +55,9 @@ def refused(
 
     `odds_e4`: at which its market would take it.
     """
-    if market is None or code not in IN_PART:
+    if market is None:
         return rejected(event, market, client_id, bet, code)
-    if bet.accept_partial:
+    if bet.accept_partial and code in IN_PART:
         odds, stake_minor = largest_part(shard, event, market, client_id, bet)
         if stake_minor:
             part = structs.replace(bet, stake_minor=stake_minor)
@@ -79,11 +79,15 @@ def _offer(
     odds_e4: int | None,
 ) -> tuple[int, int]:
     """Return the odds and the largest stake that would be taken instead, or 0, 0."""
+    if code is Code.NOT_ACCEPTED:
+        return 0, 0
     if odds_e4 is None:
         odds_e4, stake_minor = offer_of(market, bet, code)
         if not stake_minor or (event.risk is None and shard.risk_over(event) is None):
             return odds_e4, stake_minor
         bet = structs.replace(bet, stake_minor=stake_minor)
+        if why_not(shard, event, market, client_id, bet, odds_e4) is Code.NOT_ACCEPTED:
+            return 0, 0
     stake_minor = largest_stake(shard, event, market, client_id, bet, odds_e4)
     return (odds_e4, stake_minor) if stake_minor >= market.stake_min_minor else (0, 0)
 
@@ -126,9 +130,7 @@ def decide_waited(
             odds, stake_minor = found, part_minor
     head = (event.event_id, event.seq + 1, bet.market_id, market.seq + 1, *key)
     if isinstance(odds, Code):
-        offer = (0, 0)
-        if odds in IN_PART:
-            offer = _offer(shard, event, market, bet.client_id, asked, odds, None)
+        offer = _offer(shard, event, market, bet.client_id, asked, odds, None)
         return e.BetDeclined(*head, odds.value, SENTENCES[odds], *offer)
     asked_minor = event.parts.get(key, bet.stake_minor)  # of which a trader may have let in a part
     if stake_minor < asked_minor:

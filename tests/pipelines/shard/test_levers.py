@@ -8,7 +8,7 @@ from pipelines.messages import entries as e
 from pipelines.messages import order_entries as oe
 from pipelines.shard.bettor import bettor_key
 from pipelines.shard.state import ACCEPTED, PENDING, REJECTED
-from tests.pipelines.shard.desk import MARKET, Desk, pool_market
+from tests.pipelines.shard.desk import MARKET, Desk, fixed_market, pool_market
 from tests.pipelines.shard.exchange_desk import ExchangeDesk, exchange_market
 from tests.pipelines.shard.town import Town
 
@@ -178,3 +178,37 @@ def test_a_coupon_that_is_refused_lets_its_money_go(town: Town) -> None:
     town.operate("e2", "risk_lever", event_id="e2", action="refer")
     assert double(town) == (REJECTED, "NOT_COMBINABLE")
     assert (town.bettor("ann").balance_minor, town.bettor("ann").held_minor) == (2_000, 0)
+
+
+def test_no_offer_is_made_to_a_bettor_who_is_rejected() -> None:
+    desk = Desk().open(fixed_market(stake_max_minor=500))
+    changed, above = {"odds_e4": 40_000}, {"stake_minor": 501}
+    offers = []
+    for number, asked in enumerate((changed, above)):
+        entry = desk.bet(f"b{number}", **asked)
+        assert isinstance(entry, e.BetRejected)
+        offers.append((entry.offer_odds_e4, entry.offer_stake_minor))
+    assert offers == [(30_000, 500), (30_000, 500)]
+    desk.operate("risk_lever", action="limit", stake_max_minor=50)
+    for number, asked in enumerate((changed, above)):
+        entry = desk.bet(f"c{number}", **asked)
+        assert isinstance(entry, e.BetRejected)
+        assert (entry.offer_odds_e4, entry.offer_stake_minor) == (30_000, 50)
+    desk.operate("risk_lever", action="reject", client_id="ann")
+    for number, asked in enumerate((changed, above)):
+        entry = desk.bet(f"d{number}", **asked, accept_partial=True)
+        assert isinstance(entry, e.BetRejected)
+        assert (entry.offer_odds_e4, entry.offer_stake_minor) == (0, 0)
+    desk.check()
+
+
+def test_odds_that_changed_in_the_bet_delay_are_offered() -> None:
+    desk = Desk().open(fixed_market(in_play=True, bet_delay_ms=1_000))
+    held = desk.bet()
+    assert isinstance(held, e.BetPending)
+    desk.operate_market("prices", prices=[[1, 28_000]])
+    (declined,) = desk.tick(held.due_ms)
+    assert isinstance(declined, e.BetDeclined)
+    found = (declined.code, declined.offer_odds_e4, declined.offer_stake_minor)
+    assert found == ("ODDS_CHANGED", 28_000, 1_000)
+    desk.check()
