@@ -61,7 +61,7 @@ class Account:
             case e.BetPending():
                 key = (entry.event_id, entry.client_id, entry.bet_id)
                 self._pending[key] = entry.stake_minor
-            case e.BetConfirmed():
+            case e.BetConfirmed() | e.BetPartlyConfirmed():
                 key = (entry.event_id, entry.client_id, entry.bet_id)
                 stake_minor = self._pending.pop(key, 0)
                 if isinstance(entry, e.BetPartlyConfirmed):

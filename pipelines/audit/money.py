@@ -8,6 +8,7 @@ fold on purpose: it follows the entries with a ledger of its own.
 
 from fractions import Fraction
 from math import floor
+from typing import Final
 
 from pipelines.audit.exchange_money import ExchangeMoney
 from pipelines.audit.stakes import GONE, MATCHED, REMAINING, SETTLED, AuditedMarket, AuditedStake
@@ -23,6 +24,8 @@ from pipelines.messages import entries as e
 from pipelines.messages.operations import Result
 
 __all__ = ["Money"]
+
+_DECIDED: Final = e.BetConfirmed | e.BetPartlyConfirmed | e.BetDeclined | e.BetCancelled
 
 
 class Money:
@@ -59,7 +62,7 @@ class Money:
             return
         if isinstance(entry, e.BetAccepted | e.BetPending):
             self._staked(market, entry)
-        elif isinstance(entry, e.BetConfirmed | e.BetDeclined | e.BetCancelled):
+        elif isinstance(entry, _DECIDED):
             self._decided(place, market, entry)
         elif isinstance(entry, e.OddsSet | e.SelectionWasRemoved):
             market.change(entry)
@@ -105,7 +108,7 @@ class Money:
         self,
         place: Place,
         market: AuditedMarket,
-        entry: e.BetConfirmed | e.BetDeclined | e.BetCancelled,
+        entry: e.BetConfirmed | e.BetPartlyConfirmed | e.BetDeclined | e.BetCancelled,
     ) -> None:
         stake = self._at(place, market, entry, REMAINING)
         if stake is None:
@@ -116,7 +119,7 @@ class Money:
                 what = f"bet {entry.bet_id!r} of {entry.client_id!r}: {part} taken of {asked}"
                 self._tally.fail(place, what)
             stake.stake_minor = part
-        if isinstance(entry, e.BetConfirmed):
+        if isinstance(entry, e.BetConfirmed | e.BetPartlyConfirmed):
             stake.place, stake.odds_e4 = MATCHED, entry.odds_e4
             market.take(stake)
             self._totals.staked(stake.stake_minor)

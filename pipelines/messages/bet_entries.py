@@ -57,9 +57,10 @@ class BetConfirmed(BetReference, frozen=True, gc=False, array_like=True, tag=4):
     odds_e4: int
 
 
-class BetPartlyConfirmed(BetConfirmed, frozen=True, gc=False, array_like=True, tag=84):
+class BetPartlyConfirmed(BetReference, frozen=True, gc=False, array_like=True, tag=84):
     """Of a pending bet `stake_minor` was taken; `asked_stake_minor` was asked for."""
 
+    odds_e4: int
     stake_minor: int
     asked_stake_minor: int
 

@@ -206,7 +206,11 @@ def _released(shard: ShardState, event: EventState, market: MarketState, entry: 
 
 
 def _confirmed(
-    shard: ShardState, event: EventState, market: MarketState, entry: e.BetConfirmed, at_ms: int
+    shard: ShardState,
+    event: EventState,
+    market: MarketState,
+    entry: e.BetConfirmed | e.BetPartlyConfirmed,
+    at_ms: int,
 ) -> None:
     bet = _released(shard, event, market, entry)
     bet.status, bet.odds_e4, bet.at_ms = ACCEPTED, entry.odds_e4, at_ms

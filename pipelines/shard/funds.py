@@ -91,7 +91,7 @@ def follow(shard: ShardState, entry: e.Entry) -> t.Send | None:
     return None if body is None else t.Send(bettor_key(entry.client_id), body)
 
 
-def _taken(event: EventState, entry: e.BetConfirmed) -> t.Body:
+def _taken(event: EventState, entry: e.BetConfirmed | e.BetPartlyConfirmed) -> t.Body:
     stake_minor = event.bets[(entry.client_id, entry.bet_id)].stake_minor
     return t.FundsTaken(entry.event_id, entry.bet_id, stake_minor)
 

@@ -200,7 +200,7 @@ def check_journal(records: Iterable[e.JournalRecord]) -> None:
             answered = {who for who in answered if who[0] != entry.event_id}
         if isinstance(entry, e.BetAccepted):
             escrow[where] = escrow.get(where, 0) + entry.stake_minor
-        elif isinstance(entry, e.BetConfirmed):
+        elif isinstance(entry, e.BetConfirmed | e.BetPartlyConfirmed):
             who = (entry.event_id, entry.client_id, entry.bet_id)
             if isinstance(entry, e.BetPartlyConfirmed):
                 assert 0 < entry.stake_minor < entry.asked_stake_minor == stakes[who]

@@ -101,10 +101,10 @@ class RiskWatch:
         elif isinstance(entry, e.BetAccepted):
             assert self._lever(where, entry.client_id) != "refer", entry
             self._take(key, entry, entry.stake_minor, entry.odds_e4)
-        elif isinstance(entry, e.BetConfirmed):
+        elif isinstance(entry, e.BetConfirmed | e.BetPartlyConfirmed):
             asked = self.pending.pop(key)
-            part = isinstance(entry, e.BetPartlyConfirmed)
-            self._take(key, asked, entry.stake_minor if part else asked.stake_minor, entry.odds_e4)
+            stake_minor = getattr(entry, "stake_minor", asked.stake_minor)
+            self._take(key, asked, stake_minor, entry.odds_e4)
         elif isinstance(entry, e.BetSettled):
             stake = self.bets[key]
             stake.open = False

@@ -294,7 +294,7 @@ def test_a_word_is_no_use_while_the_account_says_nothing() -> None:
     town.check_folds()
 
 
-FINAL = e.BetRejected | e.BetConfirmed | e.BetDeclined | e.BetCancelled | e.BetAccepted
+FINAL = e.BetRejected | e.BetConfirmed | e.BetPartlyConfirmed | e.BetDeclined | e.BetCancelled
 
 
 @pytest.mark.parametrize("seed", range(120))

@@ -121,7 +121,9 @@ class ShardLife(RuleBasedStateMachine):
             self.firsts.clear()  # forgotten with its event, by the time that this bet brought
         if event is None:
             return
-        if who in self.firsts and not isinstance(answer, e.BetConfirmed | e.BetDeclined):
+        if who in self.firsts and not isinstance(
+            answer, e.BetConfirmed | e.BetPartlyConfirmed | e.BetDeclined
+        ):
             assert isinstance(answer, e.BetRepeated | e.BetConflict)
         elif who not in self.firsts:
             assert isinstance(answer, e.BetEntry)
