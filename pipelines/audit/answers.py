@@ -75,6 +75,7 @@ _REPLIES: Final = (
     be.CouponEntry,
     co.CashOutQuoted,
     co.BetCashedOut,
+    co.BetPartlyCashedOut,
     co.CashOutRejected,
 )
 

@@ -67,7 +67,7 @@ class Odds:
         """Look at an entry that the state has taken in."""
         if not entry.market_seq or type(entry) in UNSEEN:
             return
-        if isinstance(entry, e.BetAccepted | e.BetConfirmed):
+        if isinstance(entry, e.BetAccepted | e.BetPartlyAccepted | e.BetConfirmed):
             market = state.events[entry.event_id].markets[entry.market_id]
             if not market.book.moves_on_bets:
                 return

@@ -9,10 +9,17 @@ from pipelines.limits import BETS_PER_MARKET_MAX, MARKET_STAKES_MAX_MINOR
 from pipelines.messages import entries as e
 from pipelines.messages.requests import BetRequest
 from pipelines.shard.bet_answers import answer_again, answer_without_event, pending
-from pipelines.shard.bets_at_risk import decide_at_risk, refused, why_no_order, why_not
+from pipelines.shard.bets_at_risk import (
+    decide_at_risk,
+    refused,
+    shares_minor,
+    why_no_order,
+    why_not,
+)
 from pipelines.shard.order import Order
 from pipelines.shard.order_quick import surely_good
 from pipelines.shard.orders import decide_due_order, decide_order
+from pipelines.shard.shares import decide_shares
 from pipelines.shard.state import EventState, MarketState, ShardState, Timer
 
 __all__ = [
@@ -74,7 +81,10 @@ def decide_bet(
             return refused(event, market, client_id, bet, code, at_ms)
         assert market is not None
     # Stages 5 to 7, risk, book, price: may it be taken now, and at which odds?
-    odds = market.book.price(bet)
+    book = market.book
+    if book.sells_shares:
+        return decide_shares(event, market, client_id, bet, at_ms)
+    odds = book.price(bet)
     if isinstance(odds, Code):
         return refused(event, market, client_id, bet, odds, at_ms)
     if event.risk is not None:
@@ -196,6 +206,7 @@ def decide_due_bet(shard: ShardState, event: EventState, timer: Timer) -> e.Entr
             code = why_not(event, market, bet.client_id, asked, odds)
         if code is None:
             assert not isinstance(odds, Code)
-            return e.BetConfirmed(*head, odds)
+            shares = shares_minor(market, bet.selection_id, bet.stake_minor, odds)
+            return e.BetConfirmed(*head, odds, shares)
         outcome = code
     return e.BetDeclined(*head, outcome.value, SENTENCES[outcome])

@@ -7,6 +7,7 @@ from typing import Final
 
 from msgspec import structs
 
+from pipelines.books.lmsr_book import LmsrBook
 from pipelines.codes import Code
 from pipelines.messages import entries as e
 from pipelines.messages.requests import BetRequest, PricePolicy
@@ -16,7 +17,14 @@ from pipelines.shard.risk import delay_of, is_referred, largest_stake, why_not
 from pipelines.shard.risk_state import EventRisk
 from pipelines.shard.state import EventState, MarketState
 
-__all__ = ["decide_at_risk", "refused", "why_no_order", "why_not"]
+__all__ = [
+    "decide_at_risk",
+    "refused",
+    "shares_minor",
+    "take_part",
+    "why_no_order",
+    "why_not",
+]
 
 #: Refusals for which a smaller stake is a way out.
 IN_PART: Final = frozenset({Code.ABOVE_MAX_BET_AMOUNT, Code.LOSS_LIMIT_EXCEEDED})
@@ -41,7 +49,7 @@ def decide_at_risk(
         if stake_minor < market.stake_min_minor:
             return rejected(event, market, client_id, bet, code, (0, 0))
         if bet.accept_partial:
-            return _part(event, market, client_id, bet, stake_minor, code, at_ms)
+            return take_part(event, market, client_id, bet, stake_minor, code, at_ms)
         return rejected(event, market, client_id, bet, code, (odds_e4, stake_minor))
     if is_referred(risk, bet.market_id, client_id):
         due_ms = at_ms + risk.rules.referral_timeout_ms
@@ -49,7 +57,8 @@ def decide_at_risk(
     delay_ms = delay_of(event, market, client_id, bet.selection_id, odds_e4, at_ms)
     if delay_ms:
         return pending(event, market, client_id, bet, at_ms + delay_ms)
-    return e.BetAccepted(*_asked(event, market, client_id, bet), odds_e4)
+    shares = shares_minor(market, bet.selection_id, bet.stake_minor, odds_e4)
+    return e.BetAccepted(*_asked(event, market, client_id, bet), odds_e4, shares)
 
 
 def refused(
@@ -66,10 +75,10 @@ def refused(
     _, stake_minor = offer_of(market, bet, code)
     if not market.stake_min_minor <= stake_minor < bet.stake_minor:
         return rejected(event, market, client_id, bet, code)
-    return _part(event, market, client_id, bet, stake_minor, code, at_ms)
+    return take_part(event, market, client_id, bet, stake_minor, code, at_ms)
 
 
-def _part(
+def take_part(
     event: EventState,
     market: MarketState,
     client_id: str,
@@ -93,7 +102,15 @@ def _part(
                 else (odds, stake_minor)
             )
             return rejected(event, market, client_id, bet, code, offer)
-    return e.BetPartlyAccepted(*_asked(event, market, client_id, smaller), odds, bet.stake_minor)
+    shares = shares_minor(market, bet.selection_id, stake_minor, odds)
+    taken = _asked(event, market, client_id, smaller)
+    return e.BetPartlyAccepted(*taken, odds, bet.stake_minor, shares)
+
+
+def shares_minor(market: MarketState, selection_id: int, stake_minor: int, odds_e4: int) -> int:
+    """Return what a stake buys of a market maker at these odds, 0 in other markets."""
+    book = market.book
+    return book.shares_at(selection_id, stake_minor, odds_e4) if isinstance(book, LmsrBook) else 0
 
 
 def _asked(

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from sys import intern
 from typing import Any, Final
 
+from msgspec import structs
+
 from pipelines.errors import JournalError
 from pipelines.limits import (
     ANSWERS_OUTSIDE_MARKETS_MAX,
@@ -34,6 +36,7 @@ from pipelines.shard.state import (
     EventState,
     MarketState,
     ShardState,
+    ShareBet,
 )
 
 __all__ = ["evolve"]
@@ -105,13 +108,17 @@ def _bet(entry: e.BetEntry, status: int, odds_e4: int, at_ms: int) -> Bet:
 
 
 def _accepted(
-    shard: ShardState, event: EventState, market: MarketState, entry: e.BetAccepted, at_ms: int
+    shard: ShardState,
+    event: EventState,
+    market: MarketState,
+    entry: e.BetAccepted | e.BetPartlyAccepted,
+    at_ms: int,
 ) -> None:
     # Written out: this runs once for nearly every bet. A bettor's name is kept once for all bets.
     client_id, bet_id = intern(entry.client_id), entry.bet_id
     selection_id, stake_minor = entry.selection_id, shared(entry.stake_minor)
     odds_e4, asked_e4 = entry.odds_e4, entry.asked_odds_e4
-    bet = Bet(
+    bet: Bet = (ShareBet if entry.shares_minor else Bet)(
         client_id,
         bet_id,
         market.definition.market_id,
@@ -125,12 +132,15 @@ def _accepted(
         odds_e4,
         at_ms,
     )
+    if entry.shares_minor:
+        assert isinstance(bet, ShareBet)
+        bet.shares_minor = entry.shares_minor
     bets = event.bets
     if bets.clashed or bets.by_id.setdefault(bet_id, bet) is not bet:
         bets.add(bet)
     market.bets.append(bet)
     market.escrow_minor += stake_minor
-    market.book.take(selection_id, stake_minor, odds_e4)
+    market.book.take(selection_id, stake_minor, odds_e4, entry.shares_minor)
     if event.risk is not None:
         count_bet(event, bet, 1)
 
@@ -149,7 +159,15 @@ def _partly_accepted(
 def _take(market: MarketState, bet: Bet) -> None:
     market.bets.append(bet)
     market.escrow_minor += bet.stake_minor
-    market.book.take(bet.selection_id, bet.stake_minor, bet.odds_e4)
+    shares = bet.shares_minor if isinstance(bet, ShareBet) else 0
+    market.book.take(bet.selection_id, bet.stake_minor, bet.odds_e4, shares)
+
+
+def _with_shares(event: EventState, bet: Bet, shares_minor: int) -> ShareBet:
+    """Put a bet that knows its shares in the place of one that was held."""
+    found = ShareBet(**structs.asdict(bet), shares_minor=shares_minor)
+    event.bets.add(found)
+    return found
 
 
 def _pending(
@@ -205,6 +223,8 @@ def _confirmed(
 ) -> None:
     bet = _released(shard, event, market, entry)
     bet.status, bet.odds_e4, bet.at_ms = ACCEPTED, entry.odds_e4, at_ms
+    if entry.shares_minor:
+        bet = _with_shares(event, bet, entry.shares_minor)
     _take(market, bet)
     count_bet(event, bet, 1)
 
@@ -259,6 +279,7 @@ _APPLY: Final[dict[type, Callable[..., None]]] = {
     e.OperationRefused: _nothing,
     co.CashOutQuoted: _nothing,
     co.BetCashedOut: changes.cashed_out,
+    co.BetPartlyCashedOut: changes.partly_cashed_out,
     co.CashOutRejected: _nothing,
     e.SettlementWentOn: settling_changes.settlement_went_on,
     e.RollbackBegan: settling_changes.rollback_began,

@@ -76,7 +76,7 @@ def _too_much(
     staked = risk.staked.get(client_id, 0) + stake_minor
     if rules.bettor_stake_max_minor and staked > rules.bettor_stake_max_minor:
         return Code.ABOVE_MAX_BET_AMOUNT
-    owed = payout_minor(stake_minor, odds_e4)
+    owed = _pays(market, selection_id, stake_minor, odds_e4)
     payouts = risk.payouts.get(client_id, 0) + owed
     if rules.bettor_payout_max_minor and payouts > rules.bettor_payout_max_minor:
         return Code.LOSS_LIMIT_EXCEEDED
@@ -98,6 +98,14 @@ def _too_much(
     return None
 
 
+def _pays(market: MarketState, selection_id: int, stake_minor: int, odds_e4: int) -> int:
+    """Return what a bet pays if it wins: of a market maker, the shares that it buys."""
+    book = market.book
+    if isinstance(book, LmsrBook):
+        return max(payout_minor(stake_minor, odds_e4), book.bought_minor(selection_id, stake_minor))
+    return payout_minor(stake_minor, odds_e4)
+
+
 def _largest(market: MarketState, selection_id: int, odds_e4: int) -> int:
     """Return the largest stake that the market takes of anybody."""
     book, most = market.book, market.stake_max_minor
@@ -111,7 +119,7 @@ def _cost(market: MarketState, selection_id: int, stake_minor: int, odds_e4: int
     book = market.book
     if not isinstance(book, FixedBook | LmsrBook):
         return 0
-    more = payout_minor(stake_minor, odds_e4) - stake_minor
+    more = _pays(market, selection_id, stake_minor, odds_e4) - stake_minor
     return book.owed[selection_id] - book.total + more
 
 
@@ -128,7 +136,7 @@ def _loss(
     if isinstance(book, FixedBook):
         return book.worst_loss_minor(selection_id, stake_minor, odds_e4)
     if isinstance(book, LmsrBook):
-        more = payout_minor(stake_minor, odds_e4)
+        more = _pays(market, selection_id, stake_minor, odds_e4) if stake_minor else 0
         total = book.total + stake_minor
         owed = max(x + (more if s == selection_id else 0) for s, x in book.owed.items())
         return max(owed - total, 0)

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Final
 
-from pipelines.books.rounding import payout_minor
 from pipelines.limits import ODDS_ONE
 from pipelines.messages import entries as e
 from pipelines.messages.risk_operations import RiskLever, RiskSet
@@ -29,8 +28,8 @@ def _risk(event: EventState) -> EventRisk:
 def count_bet(event: EventState, bet: Bet, sign: int) -> None:
     """Count an open bet of an event with limits, or one that is open no more (`sign` -1)."""
     if event.risk is not None and not isinstance(bet, Order):
-        payout = payout_minor(bet.stake_minor, bet.odds_e4)
-        event.risk.count(bet.market_id, bet.client_id, sign * bet.stake_minor, sign * payout)
+        payout = sign * bet.pays_minor()
+        event.risk.count(bet.market_id, bet.client_id, sign * bet.stake_minor, payout)
 
 
 def note_prices(event: EventState, market: MarketState, entry: e.OddsSet, at_ms: int) -> None:
