@@ -1,4 +1,4 @@
-"""Published examples as an outside checker tries them: lines in, what `overround decide` prints out."""
+"""Published examples as an outside checker tries them: lines in, what `overround decide` prints."""
 
 import json
 from typing import Any

@@ -1,5 +1,6 @@
 """Published worked examples of bookmakers, through `overround decide`: the cents that it prints."""
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -237,7 +238,7 @@ def test_penaltyblog_2_7_2_3_4_4_in_the_odds_image(model: str, found: list[int])
 def test_a_favourite_near_1_and_20_runners(model: str, favourite: int) -> None:
     found = fair(favourite, *[500_000 + 100_000 * n for n in range(19)], model=model)
     assert abs(sum(found) - 1_000_000) <= 10
-    assert all(0 < later <= one for one, later in zip(found, found[1:], strict=False)) or (
+    assert all(0 < later <= one for one, later in pairwise(found)) or (
         model == "additive" and min(found) <= 0
     )
 
