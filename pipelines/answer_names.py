@@ -37,6 +37,7 @@ ANSWER_NAMES: Final = {
     oe.BetVoided: "voided",
     co.CashOutQuoted: "cash_out_quoted",
     co.BetCashedOut: "cashed_out",
+    co.BetPartlyCashedOut: "cashed_out",
     co.CashOutRejected: "cash_out_rejected",
     be.CouponPending: "pending",
     be.CouponRejected: "rejected",

@@ -76,6 +76,7 @@ _REPLIES: Final = (
     be.CouponEntry,
     co.CashOutQuoted,
     co.BetCashedOut,
+    co.BetPartlyCashedOut,
     co.CashOutRejected,
 )
 

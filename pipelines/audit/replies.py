@@ -95,7 +95,7 @@ class Replies:
             cancelled = isinstance(entry, e.BetCancelled | e.CancelRejected | oe.OrderCancelled)
             return 1 if cancelled and _of(entry) == (one.client_id, request.bet_id) else 0
         if isinstance(request, CashOutRequest):
-            kinds = co.CashOutQuoted | co.BetCashedOut | co.CashOutRejected | e.BetRepeated
+            kinds = co.AnyCashOutEntry | e.BetRepeated
             hedge = f"{request.bet_id}/cash-out"  # begins the id of the order that hedges it
             if str(getattr(entry, "bet_id", "")).startswith(hedge):
                 return int(isinstance(entry, oe.OrderEntry | e.BetRepeated))
@@ -187,7 +187,8 @@ def same_body(entry: e.BetEntry, bet: BetRequest) -> bool:
         return False
     asked = entry.stake_minor
     if isinstance(entry, e.BetPartlyAccepted):
-        if not (bet.accept_partial and 0 < asked < entry.asked_stake_minor):
+        in_part = bet.accept_partial or bet.price_limit_e6
+        if not (in_part and 0 < asked < entry.asked_stake_minor):
             return False
         asked = entry.asked_stake_minor
     return (

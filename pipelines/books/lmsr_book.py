@@ -1,25 +1,29 @@
 """The book of an automated market maker: bets buy shares, and each moves the prices.
 
-A bet's odds are shares over stake, rounded down, so `stake * odds` in whole units are the shares
-it bought: state is whole numbers, and what is shown is worked out from them. The maker loses at
-most b ln n, whatever is bet, as long as no bet is voided.
+Shares are whole numbers, rounded down, and so is the state; what is shown is worked out from them.
+A bet's odds are its shares over its stake. The maker loses at most b ln n, whatever is bought and
+sold back, as long as no bet is voided.
 """
 
-from math import ceil, log
+from math import ceil, floor, log
 
 from pipelines.books.acceptable import acceptable_odds
 from pipelines.books.book import Outcome
 from pipelines.books.lmsr import (
     loss_bound,
     prices,
+    sell_proceeds_minor,
     sensitive_cost,
     sensitive_prices,
     sensitive_shares,
+    sensitive_shares_to_price,
     shares_for,
+    shares_to_price,
+    trade_cost,
 )
 from pipelines.books.rounding import dead_heat_payout_minor, payout_minor
 from pipelines.codes import Code
-from pipelines.limits import ODDS_MAX_E4, ODDS_ONE
+from pipelines.limits import ODDS_MAX_E4, ODDS_ONE, STAKE_MAX_MINOR
 from pipelines.messages.operations import Market
 from pipelines.messages.requests import BetRequest
 from pipelines.messages.rules import LmsrRules
@@ -67,6 +71,7 @@ class LmsrBook:
 
     __slots__ = (
         "_base",
+        "_bought",
         "_ids",
         "_index",
         "_q",
@@ -82,6 +87,7 @@ class LmsrBook:
 
     moves_on_bets = True
     needs_odds = True
+    sells_shares = True
 
     def __init__(self, market: Market) -> None:
         rules = market.lmsr
@@ -101,6 +107,7 @@ class LmsrBook:
 
     def _begin(self) -> None:
         """List the selections that take part; each bet changes one of `_q` only."""
+        self._bought = (-1, 0, 0.0)  # what was last asked for: selection, stake, shares
         self._ids = [s for s in self.owed if s not in self.removed]
         self._index = {s: index for index, s in enumerate(self._ids)}
         self._base = [
@@ -127,6 +134,15 @@ class LmsrBook:
 
     def odds_for(self, selection_id: int, stake_minor: int) -> int:
         """Return the odds that a stake gets as a whole, 0 where it would win nothing."""
+        bought = self._shares_for(selection_id, stake_minor)
+        odds = min(int(bought * ODDS_ONE / stake_minor), ODDS_MAX_E4)
+        return odds if odds > ODDS_ONE else 0
+
+    def _shares_for(self, selection_id: int, stake_minor: int) -> float:
+        """Return the shares that a stake buys, less than floats can be wrong by."""
+        asked = (selection_id, stake_minor)
+        if self._bought[:2] == asked:
+            return self._bought[2]
         q, index = self._q, self._index[selection_id]
         if self.alpha:
             bought = sensitive_shares(q, self.alpha, index, stake_minor)
@@ -134,22 +150,81 @@ class LmsrBook:
             bought -= 1e-12 * sensitive_cost(q, self.alpha) + 1e-9
         else:
             bought = shares_for(q, self.b, index, stake_minor)
-        bought -= 1e-11 * bought  # more than floats can be wrong by, to the house's side
-        odds = min(int(bought * ODDS_ONE / stake_minor), ODDS_MAX_E4)
-        return odds if odds > ODDS_ONE else 0
+            bought -= 1e-9 + 1e-14 * max(abs(one) for one in q)
+        bought -= 1e-11 * abs(bought)
+        self._bought = (*asked, bought)
+        return bought
 
-    def take(self, selection_id: int, stake_minor: int, odds_e4: int) -> None:
+    def shares_at(self, selection_id: int, stake_minor: int, odds_e4: int) -> int:
+        """Return the shares of a bet that is taken at these odds: all that its stake buys.
+
+        Fewer only where the bettor takes lower odds than were to be had.
+        """
+        least = payout_minor(stake_minor, odds_e4)
+        if odds_e4 == ODDS_MAX_E4 or odds_e4 != self.odds_for(selection_id, stake_minor):
+            return least
+        return max(self.bought_minor(selection_id, stake_minor), least)
+
+    def bought_minor(self, selection_id: int, stake_minor: int) -> int:
+        """Return the whole shares that a stake buys now, rounded down."""
+        return max(floor(self._shares_for(selection_id, stake_minor)), 0)
+
+    def stake_to_price(self, selection_id: int, price: float) -> int:
+        """Return what it costs to buy until the next share has this price, rounded down, or 0.
+
+        Source: Hanson, trade to a price.
+        """
+        q, index = self._q, self._index[selection_id]
+        if len(q) < 2:
+            return 0
+        if self.alpha:
+            shares = sensitive_shares_to_price(q, self.alpha, index, price)
+            after = list(q)
+            after[index] += shares
+            before = sensitive_cost(q, self.alpha)
+            exact = sensitive_cost(after, self.alpha) - before - 1e-12 * before - 1e-9
+        else:
+            shares = shares_to_price(q, self.b, index, price)
+            if shares <= 0:
+                return 0
+            exact = trade_cost(q, self.b, index, shares)
+            exact -= 1e-9 + 1e-11 * exact
+        return min(max(floor(exact), 0), STAKE_MAX_MINOR)
+
+    def proceeds_minor(self, selection_id: int, shares_minor: int) -> int:
+        """Return what is paid for shares that are sold back now, rounded down."""
+        q, index = self._q, self._index[selection_id]
+        if not self.alpha:
+            return sell_proceeds_minor(q, self.b, index, shares_minor)
+        after = list(q)
+        after[index] -= shares_minor
+        before = sensitive_cost(q, self.alpha)
+        exact = before - sensitive_cost(after, self.alpha)
+        return max(floor(exact - 1e-12 * before - 1e-9), 0)
+
+    def take(
+        self, selection_id: int, stake_minor: int, odds_e4: int, shares_minor: int = 0
+    ) -> None:
         self.total += stake_minor
         self.staked[selection_id] += stake_minor
-        self._owe(selection_id, payout_minor(stake_minor, odds_e4))
+        self._owe(selection_id, shares_minor or payout_minor(stake_minor, odds_e4))
 
-    def give_back(self, selection_id: int, stake_minor: int, odds_e4: int) -> None:
+    def give_back(
+        self, selection_id: int, stake_minor: int, odds_e4: int, shares_minor: int = 0
+    ) -> None:
         self.total -= stake_minor
         self.staked[selection_id] -= stake_minor
-        self._owe(selection_id, -payout_minor(stake_minor, odds_e4))
+        self._owe(selection_id, -(shares_minor or payout_minor(stake_minor, odds_e4)))
+
+    def keep(
+        self, selection_id: int, stake_minor: int, odds_e4: int, shares_minor: int = 0
+    ) -> None:
+        """What is left of a bet that was sold back in part stays."""
+        self.take(selection_id, stake_minor, odds_e4, shares_minor)
 
     def _owe(self, selection_id: int, shares: int) -> None:
         self.owed[selection_id] += shares
+        self._bought = (-1, 0, 0.0)
         index = self._index.get(selection_id)
         if index is not None:  # from whole numbers each time, so that no error adds up
             self._q[index] = self._base[index] + self.owed[selection_id]
@@ -157,7 +232,7 @@ class LmsrBook:
     def set_prices(self, prices: tuple[tuple[int, int], ...]) -> None:
         raise AssertionError("a market maker has no prices to set")
 
-    def remove(self, selection_id: int) -> None:
+    def remove(self, selection_id: int, deduction_e4: int = -1) -> None:
         self.removed.add(selection_id)
         self._begin()
 
@@ -166,16 +241,24 @@ class LmsrBook:
 
     def shown(self) -> dict[int, tuple[int, int]]:
         found = {s: (0, staked) for s, staked in self.staked.items()}
-        ids, q = self._ids, self._q
-        if not ids:
-            return found
-        each = sensitive_prices(q, self.alpha) if self.alpha else prices(q, self.b)
-        for s, price in zip(ids, each, strict=True):
+        for s, price in self.prices().items():
             # A hair more than the price is a hair less odds: 0.5 shows 2.0, and no more.
             odds = int(ODDS_ONE / price + 1e-6) if price > 1e-9 else ODDS_MAX_E4
             odds = min(odds, ODDS_MAX_E4)
             found[s] = (odds if odds > ODDS_ONE else 0, self.staked[s])
         return found
+
+    def prices(self) -> dict[int, float]:
+        """Return what the next share of each selection that takes part costs."""
+        q = self._q
+        if not q:
+            return {}
+        each = sensitive_prices(q, self.alpha) if self.alpha else prices(q, self.b)
+        return dict(zip(self._ids, each, strict=True))
+
+    def liquidity(self) -> float:
+        """Return b, which grows with the shares where it is liquidity-sensitive."""
+        return self.alpha * sum(self._q) if self.alpha else self.b
 
     def worst_loss_minor(self) -> int:
         """Return what the maker loses on the bets it has, in the worst result, 0 for none."""

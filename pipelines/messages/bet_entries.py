@@ -15,15 +15,21 @@ __all__ = [
 
 
 class BetAccepted(BetEntry, frozen=True, gc=False, array_like=True, tag=1):
-    """Taken at once, at `odds_e4` (0: pool). Posts the stake from the bettor to the market."""
+    """Taken at once, at `odds_e4` (0: pool). Posts the stake from the bettor to the market.
+
+    `shares_minor`: what the stake buys of a market maker, in units paid if it wins; 0 elsewhere.
+    """
 
     odds_e4: int
+    shares_minor: int = 0
 
 
-class BetPartlyAccepted(BetAccepted, frozen=True, gc=False, array_like=True, tag=83):
+class BetPartlyAccepted(BetEntry, frozen=True, gc=False, array_like=True, tag=83):
     """Taken at once with a part of the stake, `stake_minor`; `asked_stake_minor` was asked for."""
 
+    odds_e4: int
     asked_stake_minor: int
+    shares_minor: int = 0
 
 
 class BetPending(BetEntry, frozen=True, gc=False, array_like=True, tag=2):
@@ -55,6 +61,7 @@ class BetConfirmed(BetReference, frozen=True, gc=False, array_like=True, tag=4):
     """A pending bet was taken, at `odds_e4`. Posts its stake as `BetAccepted` does."""
 
     odds_e4: int
+    shares_minor: int = 0
 
 
 class BetPartlyConfirmed(BetReference, frozen=True, gc=False, array_like=True, tag=84):
@@ -63,6 +70,7 @@ class BetPartlyConfirmed(BetReference, frozen=True, gc=False, array_like=True, t
     odds_e4: int
     stake_minor: int
     asked_stake_minor: int
+    shares_minor: int = 0
 
 
 class BetDeclined(BetReference, frozen=True, gc=False, array_like=True, tag=5):

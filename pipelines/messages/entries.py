@@ -171,11 +171,16 @@ class OddsSet(EntryBase, frozen=True, array_like=True, tag=32):
 
 
 class SelectionWasRemoved(EntryBase, frozen=True, gc=False, array_like=True, tag=33):
-    """A selection is withdrawn; entries that refund its bets follow."""
+    """A selection is withdrawn; entries that refund its bets follow.
+
+    `deduction_e4`: what Rule 4 takes from the winnings of bets struck before, or the reduction
+    factor of an exchange; -1 in journals of programs that did not say.
+    """
 
     selection_id: int
     version: int
     reason: str
+    deduction_e4: int = -1
 
 
 class MarketResulted(EntryBase, frozen=True, array_like=True, tag=40):

@@ -50,7 +50,8 @@ class FixedRules(Struct, frozen=True):
     `payout_max_minor` a bet. Terms: `each_way_divisor` makes each bet half a win bet, half a place
     bet at that fraction of the odds on `each_way_places` places; `rule_4` reduces winnings after a
     withdrawal. `line` of a handicap or total in quarters of a goal, -3 is -0.75.
-    `cash_out_margin_e4` is what a bet is bought back for less than it is worth.
+    `cash_out_margin_e4` is what a bet is bought back for less than it is worth. `show_fair`: the
+    odds image says which probabilities the odds stand for, less the margin by the `margin_model`.
     """
 
     margin_model: Literal["proportional", "additive", "power", "shin", "odds_ratio"] = (
@@ -68,6 +69,7 @@ class FixedRules(Struct, frozen=True):
     line_type: Literal["", "HANDICAP", "TOTAL"] = ""
     line: Annotated[int, Meta(ge=-4_000, le=4_000)] = 0
     cash_out_margin_e4: Annotated[int, Meta(ge=0, le=10_000)] = 0
+    show_fair: bool = False
 
     def cashes_out(self) -> bool:
         """Return whether the odds of a moment say what a bet is worth: not so of these terms."""
@@ -84,7 +86,7 @@ class PoolRules(Struct, frozen=True):
     """
 
     carry_in_minor: Annotated[int, Meta(ge=0, le=STAKE_MAX_MINOR)] = 0
-    no_winner: Literal["refund", "carry_over"] = "refund"
+    no_winner: Literal["refund", "carry_over", "next"] = "refund"
     floors: Annotated[
         tuple[
             tuple[

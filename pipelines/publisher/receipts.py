@@ -18,6 +18,7 @@
 | BetUnsettled   | unsettled       | payout_minor, owed_minor (the same), settlement  |
 | CashOutQuoted  | cash_out_quoted | amount_minor, odds_e4                            |
 | BetCashedOut   | cashed_out      | amount_minor, odds_e4                            |
+| BetPartlyCashedOut | cashed_out  | the same, stake_minor (left), closed_minor       |
 | CashOutRejected| cash_out_rejected | code, reason, amount_minor (0: none)           |
 
 BetRepeated gives the bet's present answer again, with `repeated` true: accepted, pending,
@@ -46,6 +47,7 @@ from pipelines.publisher.order_receipts import NO_ORDER_RECEIPT, ORDER_RECEIPTS
 __all__ = ["NO_RECEIPT", "RECEIPTS", "receipt_of"]
 
 _Fields = dict[str, Any]
+_Taken = e.BetAccepted | e.BetPartlyAccepted | e.BetConfirmed | e.BetPartlyConfirmed
 
 #: Statuses of a bet after it came out, as `BetRepeated` has them, and their result.
 RESULTS: Final[Mapping[str, str]] = MappingProxyType(
@@ -99,11 +101,16 @@ def _bet(entry: e.BetEntry, odds_e4: int) -> _Fields:
 
 
 def _accepted(entry: e.BetAccepted) -> tuple[str, _Fields]:
-    return "accepted", _bet(entry, entry.odds_e4)
+    return "accepted", _bet(entry, entry.odds_e4) | _shares(entry)
+
+
+def _shares(entry: _Taken) -> _Fields:
+    return {"shares_minor": entry.shares_minor} if entry.shares_minor else {}
 
 
 def _partly_accepted(entry: e.BetPartlyAccepted) -> tuple[str, _Fields]:
-    return "accepted", _bet(entry, entry.odds_e4) | {"asked_stake_minor": entry.asked_stake_minor}
+    told = _bet(entry, entry.odds_e4) | {"asked_stake_minor": entry.asked_stake_minor}
+    return "accepted", told | _shares(entry)
 
 
 def _pending(entry: e.BetPending) -> tuple[str, _Fields]:
@@ -126,12 +133,12 @@ def _offer(entry: e.BetRejected | e.BetDeclined) -> _Fields:
 
 
 def _confirmed(entry: e.BetConfirmed) -> tuple[str, _Fields]:
-    return "accepted", {"odds_e4": entry.odds_e4}
+    return "accepted", {"odds_e4": entry.odds_e4} | _shares(entry)
 
 
 def _partly_confirmed(entry: e.BetPartlyConfirmed) -> tuple[str, _Fields]:
     stakes = {"stake_minor": entry.stake_minor, "asked_stake_minor": entry.asked_stake_minor}
-    return "accepted", {"odds_e4": entry.odds_e4} | stakes
+    return "accepted", {"odds_e4": entry.odds_e4} | stakes | _shares(entry)
 
 
 def _declined(entry: e.BetDeclined) -> tuple[str, _Fields]:
@@ -190,6 +197,13 @@ def _bought_back(entry: co.BetCashedOut) -> tuple[str, _Fields]:
     return "cashed_out", {"amount_minor": entry.amount_minor, "odds_e4": entry.odds_e4}
 
 
+def _partly_bought_back(entry: co.BetPartlyCashedOut) -> tuple[str, _Fields]:
+    left: _Fields = {"stake_minor": entry.stake_minor, "closed_minor": entry.closed_minor}
+    if entry.shares_minor:
+        left["shares_minor"] = entry.shares_minor
+    return "cashed_out", {"amount_minor": entry.amount_minor, "odds_e4": entry.odds_e4} | left
+
+
 def _not_bought_back(entry: co.CashOutRejected) -> tuple[str, _Fields]:
     told = _refusal(entry.code, entry.reason)
     return "cash_out_rejected", told | {"amount_minor": entry.amount_minor}
@@ -219,6 +233,7 @@ RECEIPTS: Final[Mapping[type[e.EntryBase], Callable[[Any], tuple[str, _Fields]]]
             e.BetUnsettled: _unsettled,
             co.CashOutQuoted: _quoted,
             co.BetCashedOut: _bought_back,
+            co.BetPartlyCashedOut: _partly_bought_back,
             co.CashOutRejected: _not_bought_back,
             **ORDER_RECEIPTS,
             **BETTOR_RECEIPTS,

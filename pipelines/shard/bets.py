@@ -18,6 +18,7 @@ from pipelines.shard.bets_at_risk import (
 from pipelines.shard.order import Order
 from pipelines.shard.order_quick import surely_good
 from pipelines.shard.orders import decide_due_order, decide_order
+from pipelines.shard.shares import decide_shares
 from pipelines.shard.state import EventState, MarketState, ShardState, Timer
 
 __all__ = [
@@ -59,8 +60,7 @@ def decide_bet(
     market = event.markets.get(market_id)
     if market is not None and market.exchange is not None:
         return _order(event, market, key, client_id, bet, at_ms)
-    # Stage 4, validate. Nearly every bet passes this one test; `_refusal` says what is wrong with
-    # the others, and lets through the few that are good all the same.
+    # Stage 4, validate: nearly every bet passes this; of others `_refusal` says what is wrong.
     if (
         market is None
         or market.status != "OPEN"
@@ -79,6 +79,8 @@ def decide_bet(
             return refused(shard, event, market, client_id, bet, code, at_ms)
         assert market is not None
     # Stages 5 to 7, risk, book, price: may it be taken now, and at which odds?
+    if market.book.sells_shares:
+        return decide_shares(shard, event, market, client_id, bet, at_ms)
     odds = market.book.price(bet)
     if isinstance(odds, Code):
         return refused(shard, event, market, client_id, bet, odds, at_ms)

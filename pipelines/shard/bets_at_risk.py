@@ -9,6 +9,7 @@ from typing import Final
 
 from msgspec import structs
 
+from pipelines.books.lmsr_book import LmsrBook
 from pipelines.codes import SENTENCES, Code
 from pipelines.messages import entries as e
 from pipelines.messages.requests import BetRequest, PricePolicy
@@ -18,7 +19,7 @@ from pipelines.shard.risk import delay_of, is_referred, largest_part, largest_st
 from pipelines.shard.risk_state import EventRisk
 from pipelines.shard.state import Bet, EventState, MarketState, ShardState
 
-__all__ = ["decide_at_risk", "decide_waited", "refused", "why_no_order"]
+__all__ = ["decide_at_risk", "decide_waited", "refused", "take_part", "why_no_order"]
 
 #: Refusals for which a smaller stake is a way out.
 IN_PART: Final = frozenset({Code.ABOVE_MAX_BET_AMOUNT, Code.LOSS_LIMIT_EXCEEDED})
@@ -38,7 +39,10 @@ def decide_at_risk(
     if code is not None:
         return refused(shard, event, market, client_id, bet, code, at_ms, odds_e4)
     waits = _wait(event, market, client_id, bet, odds_e4, at_ms)
-    return waits or e.BetAccepted(*_asked(event, market, client_id, bet), odds_e4)
+    if waits is not None:
+        return waits
+    shares = _shares_minor(market, bet.selection_id, bet.stake_minor, odds_e4)
+    return e.BetAccepted(*_asked(event, market, client_id, bet), odds_e4, shares)
 
 
 def refused(
@@ -60,13 +64,53 @@ def refused(
     if bet.accept_partial and code in IN_PART:
         odds, stake_minor = largest_part(shard, event, market, client_id, bet)
         if stake_minor:
-            part = structs.replace(bet, stake_minor=stake_minor)
             waits = _wait(event, market, client_id, bet, odds, at_ms)
-            return waits or e.BetPartlyAccepted(
-                *_asked(event, market, client_id, part), odds, bet.stake_minor
-            )
+            return waits or _partly_accepted(event, market, client_id, bet, stake_minor, odds)
     offer = _offer(shard, event, market, client_id, bet, code, odds_e4)
     return rejected(event, market, client_id, bet, code, offer)
+
+
+def take_part(
+    shard: ShardState,
+    event: EventState,
+    market: MarketState,
+    client_id: str,
+    bet: BetRequest,
+    stake_minor: int,
+    code: Code,
+    at_ms: int,
+) -> e.Entry:
+    """Take so much of a bet, if that can be done at once; else refuse it with `code`."""
+    part = structs.replace(bet, stake_minor=stake_minor, accept_partial=False)
+    odds = market.book.price(part)
+    if isinstance(odds, Code) or market.definition.accounts:
+        return rejected(event, market, client_id, bet, code)
+    if why_not(shard, event, market, client_id, part, odds) is not None:
+        offer = _offer(shard, event, market, client_id, part, Code.LOSS_LIMIT_EXCEEDED, odds)
+        return rejected(event, market, client_id, bet, code, offer)
+    if _wait(event, market, client_id, part, odds, at_ms) is not None:
+        return rejected(event, market, client_id, bet, code, (odds, stake_minor))
+    return _partly_accepted(event, market, client_id, bet, stake_minor, odds)
+
+
+def _partly_accepted(
+    event: EventState,
+    market: MarketState,
+    client_id: str,
+    bet: BetRequest,
+    stake_minor: int,
+    odds_e4: int,
+) -> e.BetPartlyAccepted:
+    part = structs.replace(bet, stake_minor=stake_minor)
+    shares = _shares_minor(market, bet.selection_id, stake_minor, odds_e4)
+    taken = _asked(event, market, client_id, part)
+    return e.BetPartlyAccepted(*taken, odds_e4, bet.stake_minor, shares)
+
+
+def _shares_minor(market: MarketState, selection_id: int, stake_minor: int, odds_e4: int) -> int:
+    """Return what a stake buys of a market maker at these odds, 0 in other markets."""
+    book = market.book
+    return book.shares_at(selection_id, stake_minor, odds_e4) if isinstance(book, LmsrBook) else 0
 
 
 def _offer(
@@ -133,9 +177,10 @@ def decide_waited(
         offer = _offer(shard, event, market, bet.client_id, asked, odds, None)
         return e.BetDeclined(*head, odds.value, SENTENCES[odds], *offer)
     asked_minor = event.parts.get(key, bet.stake_minor)  # of which a trader may have let in a part
+    shares = _shares_minor(market, bet.selection_id, stake_minor, odds)
     if stake_minor < asked_minor:
-        return e.BetPartlyConfirmed(*head, odds, stake_minor, asked_minor)
-    return e.BetConfirmed(*head, odds)
+        return e.BetPartlyConfirmed(*head, odds, stake_minor, asked_minor, shares)
+    return e.BetConfirmed(*head, odds, shares)
 
 
 def _as_asked(event: EventState, bet: Bet) -> BetRequest:

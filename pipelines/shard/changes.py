@@ -5,6 +5,7 @@ from typing import Final
 from pipelines.books.engines import open_book
 from pipelines.books.exchange import ExchangeBook
 from pipelines.books.fixed import FixedBook
+from pipelines.books.lmsr_book import LmsrBook
 from pipelines.limits import RETIRED_EVENTS_MAX
 from pipelines.messages import cash_out_entries as co
 from pipelines.messages import entries as e
@@ -24,6 +25,7 @@ from pipelines.shard.state import (
     MarketState,
     Settling,
     ShardState,
+    ShareBet,
 )
 
 RESULTS: Final = {"win": WON, "loss": LOST, "void": VOID}
@@ -118,7 +120,7 @@ def selection_removed(
     """A selection is withdrawn."""
     market.selections[entry.selection_id] = "REMOVED"
     market.version = market.material_version = entry.version
-    market.book.remove(entry.selection_id)
+    market.book.remove(entry.selection_id, entry.deduction_e4)
 
 
 def resulted(
@@ -151,7 +153,7 @@ def bet_settled(
     bet.settlement = entry.settlement
     market.escrow_minor -= entry.payout_minor
     if not entry.settlement:
-        market.book.give_back(bet.selection_id, bet.stake_minor, bet.odds_e4)
+        market.book.give_back(bet.selection_id, bet.stake_minor, bet.odds_e4, bet.pays_minor())
         return
     settling = market.settling
     assert settling is not None
@@ -231,6 +233,29 @@ def cashed_out(
     market.escrow_minor -= bet.stake_minor
     market.cashed_out_minor += rest
     book = market.book
-    assert isinstance(book, FixedBook)
-    book.give_back(bet.selection_id, bet.stake_minor, bet.odds_e4)
+    assert isinstance(book, FixedBook | LmsrBook)
+    book.give_back(bet.selection_id, bet.stake_minor, bet.odds_e4, bet.pays_minor())
     book.total += rest
+
+
+def partly_cashed_out(
+    shard: ShardState,
+    event: EventState,
+    market: MarketState,
+    entry: co.BetPartlyCashedOut,
+    at_ms: int,
+) -> None:
+    """Part of a bet is closed: it goes on as one of a smaller stake, at the same odds."""
+    key = (entry.client_id, entry.bet_id)
+    bet, book = event.bets[key], market.book
+    assert isinstance(book, FixedBook | LmsrBook)
+    event.parts.setdefault(key, bet.stake_minor)
+    count_bet(shard, event, bet, -1)
+    book.give_back(bet.selection_id, bet.stake_minor, bet.odds_e4, bet.pays_minor())
+    bet.stake_minor = entry.stake_minor
+    if isinstance(bet, ShareBet):
+        bet.shares_minor = entry.shares_minor
+    book.keep(bet.selection_id, bet.stake_minor, bet.odds_e4, bet.pays_minor())
+    book.total += entry.closed_minor - entry.amount_minor
+    count_bet(shard, event, bet, 1)
+    market.escrow_minor -= entry.closed_minor

@@ -109,7 +109,7 @@ def _taken_back(event: EventState, entry: e.BetUnsettled) -> t.Body | None:
     return _payment(entry, -entry.payout_minor) if entry.payout_minor else None
 
 
-def _bought_back(event: EventState, entry: co.BetCashedOut) -> t.Body:
+def _bought_back(event: EventState, entry: co.BetCashedOut | co.BetPartlyCashedOut) -> t.Body:
     return t.FundsPaid(entry.event_id, entry.bet_id, entry.amount_minor, 0)
 
 
@@ -125,4 +125,5 @@ _FOLLOW: Final[dict[type, Callable[[EventState, Any], t.Body | None]]] = {
     e.BetSettled: _paid,
     e.BetUnsettled: _taken_back,
     co.BetCashedOut: _bought_back,
+    co.BetPartlyCashedOut: _bought_back,
 }

@@ -138,7 +138,11 @@ def settle_legs(event: EventState, market: MarketState) -> Decided:
             win, place = leg_terms(
                 book, leg.selection_id, market.winners, market.factors, market.finish
             )
-        deduction = book.deduction_e4(leg.number) if isinstance(book, FixedBook) else 0
+        deduction = 0
+        if isinstance(book, FixedBook):
+            deduction = book.deduction_e4(leg.number)
+            if leg.withdrawals >= 0:
+                deduction = book.deduction_since_e4(leg.withdrawals)
         returns = leg_returns(leg.odds_e4, win, place, deduction)
         yield from _told(event, market, client_id, bet_id, number, market.settlement, *returns)
 

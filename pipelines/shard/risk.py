@@ -11,11 +11,10 @@ from msgspec import structs
 
 from pipelines.books.fixed import FixedBook
 from pipelines.books.lmsr_book import LmsrBook
-from pipelines.books.rounding import payout_minor
 from pipelines.codes import Code
 from pipelines.limits import LATE_WINDOW_MS, MARKET_STAKES_MAX_MINOR, ODDS_ONE
 from pipelines.messages.requests import BetRequest
-from pipelines.shard.losses import worst_loss_minor
+from pipelines.shard.losses import pays_minor, worst_loss_minor
 from pipelines.shard.risk_state import NOTHING_SET, EventRisk, ShardRisk
 from pipelines.shard.state import EventState, MarketState, ShardState
 
@@ -120,7 +119,7 @@ def _too_much(
         market, selection_id, odds_e4
     ):
         return Code.ABOVE_MAX_BET_AMOUNT
-    owed = payout_minor(stake_minor, odds_e4)
+    owed = pays_minor(market, selection_id, stake_minor, odds_e4)
     whole = shard.risk_over(event)
     code = _of_bettor(whole, risk, market_id, client_id, stake_minor, owed)
     return code or _of_house(whole, event, market, selection_id, stake_minor, odds_e4)
@@ -200,7 +199,7 @@ def _cost(market: MarketState, selection_id: int, stake_minor: int, odds_e4: int
     book = market.book
     if not isinstance(book, FixedBook | LmsrBook):
         return 0
-    more = payout_minor(stake_minor, odds_e4) - stake_minor
+    more = pays_minor(market, selection_id, stake_minor, odds_e4) - stake_minor
     return book.owed[selection_id] - book.total + more
 
 
@@ -218,7 +217,7 @@ def delay_of(
     if event.risk is None:
         return delay_ms
     trust = event.risk.trust(client_id)
-    win_minor = payout_minor(stake_minor, odds_e4) - stake_minor
+    win_minor = pays_minor(market, selection_id, stake_minor, odds_e4) - stake_minor
     too_large = trust.late_win_max_minor and win_minor > trust.late_win_max_minor
     if delay_ms and trust.late_loss_max_e4 and not too_large:
         loss = late_loss_e4(event, market, selection_id, odds_e4, delay_ms, at_ms)

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Final
 
-from pipelines.books.rounding import payout_minor
 from pipelines.limits import ODDS_ONE
 from pipelines.messages import entries as e
 from pipelines.messages.risk_operations import RiskLever, RiskSet
@@ -41,7 +40,7 @@ def _risk(event: EventState) -> EventRisk:
 
 def _open(bet: Bet) -> tuple[int, int]:
     """Return what is at stake in an open bet, and what it may pay."""
-    return bet.stake_minor, payout_minor(bet.stake_minor, bet.odds_e4)
+    return bet.stake_minor, bet.pays_minor()
 
 
 def count_bet(shard: ShardState, event: EventState, bet: Bet, sign: int) -> None:

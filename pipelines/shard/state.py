@@ -6,6 +6,7 @@ from msgspec import Struct, field
 
 from pipelines.books.book import Book
 from pipelines.books.exchange import ExchangeBook
+from pipelines.books.rounding import payout_minor
 from pipelines.messages.operations import Market as MarketDefinition
 from pipelines.messages.operations import SettlingOperation
 from pipelines.messages.requests import PricePolicy
@@ -35,6 +36,7 @@ __all__ = [
     "MarketState",
     "Settling",
     "ShardState",
+    "ShareBet",
     "Timer",
 ]
 
@@ -84,9 +86,27 @@ class Bet(Struct, gc=False):
     due_ms: int = 0
     code: str = ""
 
+    def pays_minor(self) -> int:
+        """Return what the bet pays if it wins outright, stake included; not of an order."""
+        return payout_minor(self.stake_minor, self.odds_e4)
+
+
+class ShareBet(Bet, gc=False):
+    """A bet with a market maker, of an entry that says how many shares it bought."""
+
+    shares_minor: int = 0
+
+    def pays_minor(self) -> int:
+        """Return its shares: each pays a unit."""
+        return self.shares_minor
+
 
 class Leg(Struct):
-    """A leg of a coupon whose home is elsewhere; `number` of single bets were taken before it."""
+    """A leg of a coupon whose home is elsewhere.
+
+    So many (`number`) single bets were taken before it, and so many withdrawals had come; -1 in
+    what a program handed over that did not count them.
+    """
 
     selection_id: int
     odds_e4: int
@@ -95,6 +115,7 @@ class Leg(Struct):
     kept: bool = False
     voided: bool = False
     settlement: int = 0
+    withdrawals: int = -1
 
 
 class Settling(Struct):

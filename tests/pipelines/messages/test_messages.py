@@ -66,6 +66,7 @@ TAGS = {
     e.OperationTaken: 51,
     co.CashOutQuoted: 52,
     co.BetCashedOut: 53,
+    co.BetPartlyCashedOut: 57,
     co.CashOutRejected: 54,
     oe.OrderPlaced: 60,
     oe.OrderPending: 61,

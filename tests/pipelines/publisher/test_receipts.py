@@ -96,6 +96,11 @@ RECEIPT_ENTRIES: list[tuple[Any, str, dict[str, object]]] = [
         {"amount_minor": 1_550},
     ),
     (
+        co.BetPartlyCashedOut(*HEAD, "anna", "b-1", 750, 20_000, (), 500, 500, 900),
+        "cashed_out",
+        {"amount_minor": 750, "stake_minor": 500, "closed_minor": 500, "shares_minor": 900},
+    ),
+    (
         co.CashOutRejected(*HEAD, "anna", "b-1", "ODDS_CHANGED", "Why.", 90),
         "cash_out_rejected",
         {"code": "ODDS_CHANGED", "reason": "Why.", "amount_minor": 90},

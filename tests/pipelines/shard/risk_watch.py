@@ -98,7 +98,7 @@ class RiskWatch:
         key = (where[0], getattr(entry, "client_id", ""), getattr(entry, "bet_id", ""))
         if isinstance(entry, e.BetPending):
             self.pending[key] = entry
-        elif isinstance(entry, e.BetAccepted):
+        elif isinstance(entry, e.BetAccepted | e.BetPartlyAccepted):
             assert self._lever(where, entry.client_id) != "refer", entry
             self._take(key, entry, entry.stake_minor, entry.odds_e4)
         elif isinstance(entry, e.BetConfirmed | e.BetPartlyConfirmed):

@@ -276,7 +276,7 @@ def test_whatever_is_bet_the_limits_hold(seed: int) -> None:
         who, stake = chance.choice(["ann", "bob"]), chance.randrange(1, 3_000)
         entry = place(desk, f"b{number}", stake, selection, market_id=market_id, client_id=who,
                       accept_partial=chance.random() < 0.4)  # fmt: skip
-        if isinstance(entry, e.BetAccepted):
+        if isinstance(entry, e.BetAccepted | e.BetPartlyAccepted):
             odds = Fraction(entry.odds_e4, 10_000)
             taken[market_id].append((who, selection, entry.stake_minor, odds))
         elif isinstance(entry, e.BetRejected) and entry.offer_stake_minor:
