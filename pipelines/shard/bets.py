@@ -81,10 +81,9 @@ def decide_bet(
             return refused(event, market, client_id, bet, code, at_ms)
         assert market is not None
     # Stages 5 to 7, risk, book, price: may it be taken now, and at which odds?
-    book = market.book
-    if book.sells_shares:
+    if market.book.sells_shares:
         return decide_shares(event, market, client_id, bet, at_ms)
-    odds = book.price(bet)
+    odds = market.book.price(bet)
     if isinstance(odds, Code):
         return refused(event, market, client_id, bet, odds, at_ms)
     if event.risk is not None:

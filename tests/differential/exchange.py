@@ -123,9 +123,9 @@ class ExchangeLife(Life):
         lapsed = [(x.client_id, x.bet_id, x.size_minor) for x in others
                   if isinstance(x, oe.OrderLapsed)]  # fmt: skip
         assert sorted(lapsed) == sorted(told["lapsed"]), f"sequence {self.number}"
-        self.seen |= {"virtual" for fill in own.fills if fill[2]}
-        self.seen |= {"fill" for fill in own.fills if not fill[2]}
-        self.seen |= {"lapse" for _ in lapsed}
+        self.seen.update({"virtual" for fill in own.fills if fill[2]})
+        self.seen.update({"fill" for fill in own.fills if not fill[2]})
+        self.seen.update({"lapse" for _ in lapsed})
         if own.time_in_force and own.fills:
             self.seen.add("filled or killed")
 
@@ -241,7 +241,7 @@ class ExchangeLife(Life):
             self.desk.check()
             self.desk.operate_market("result_rolled_back")
             self.desk.check()
-        self.seen |= {"settled"}
+        self.seen.update({"settled"})
 
     def settle(self, winners: list[int], discount: int) -> None:
         entries = self.desk.operate_market("result", winners=winners)
@@ -256,8 +256,8 @@ class ExchangeLife(Life):
         closed = entries[-1]
         assert isinstance(closed, e.MarketSettled)
         assert dict(closed.postings).get("house:rounding", 0) >= 0, "rounding is the house's"
-        self.seen |= {"commission" for _ in charged}
-        self.seen |= {"dead heat"} if len(winners) > self.model.places else set()
+        self.seen.update({"commission" for _ in charged})
+        self.seen.update({"dead heat"} if len(winners) > self.model.places else set())
 
     def compare(self) -> None:
         """The image says what the model says."""
