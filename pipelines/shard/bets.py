@@ -61,8 +61,7 @@ def decide_bet(
     market = event.markets.get(market_id)
     if market is not None and market.exchange is not None:
         return _order(event, market, key, client_id, bet, at_ms)
-    # Stage 4, validate. Nearly every bet passes this one test; `_refusal` says what is wrong with
-    # the others, and lets through the few that are good all the same.
+    # Stage 4, validate: nearly every bet passes this one test; `_refusal` judges the others.
     if (
         market is None
         or market.status != "OPEN"
