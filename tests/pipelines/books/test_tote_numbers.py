@@ -177,6 +177,19 @@ def test_hong_kong_dead_heat_for_the_last_place_by_net_split() -> None:
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("net", "pays"),
+    [(1_100, 6_000), (1_200, 6_000), (1_500, 7_000), (1_900, 9_000), (2_300, 11_000)],
+)
+def test_uk_tote_floor_of_0_60_in_a_dead_heat(net: int, pays: int) -> None:
+    # chisholm.uk.com: half of 1,100 on 1,000 is 0.55 and pays 0.60; 0.75 pays 0.70.
+    rules = {"floors": [[9_001, 10_200], [11_000, 11_000]], "dead_heat_floors": [[6_001, 6_000]]}
+    stakes = {1: 1_000, 2: 1_000, 3: 2 * net - 2_000}
+    for result in ({"finish": [[1, 2], [3]]}, {"winners": [1, 2]}):
+        desk = pool(stakes, takeout_e4=5_000, breakage_e4=1_000, pool=rules)
+        assert dividends(desk, **result) == {1: pays, 2: pays}
+
+
 # --- exotic pools
 
 
