@@ -189,8 +189,8 @@ class MakerLife(Life):
         assert after <= wanted + near, where
         if isinstance(entry, e.BetPartlyAccepted):
             assert (entry.asked_stake_minor, entry.stake_minor < stake) == (stake, True), where
-            if entry.odds_e4 == 10_000_000:
-                return entry.stake_minor  # fewer shares than it pays for: odds end at 1,000
+            if entry.odds_e4 in (10_000_000, entry.asked_odds_e4):
+                return entry.stake_minor  # lower odds than it pays for: at most those asked for
             # Two units of stake more, which buy no more than this, would have been too many.
             more = entry.shares_minor + 2 / Fraction(after) + 1
             assert self.price(selection, more) >= wanted - near, where

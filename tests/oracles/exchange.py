@@ -104,10 +104,13 @@ class ExchangeModel:
         value = whole = sum((odds * size for odds, size, _ in order.fills), Fraction(0))
         size, worst = 0, Fraction(0)
         for odds, waiting in self.depth(order.selection, lay=order.lay):
-            taken = min(floor(value / odds), waiting)
+            wanted = floor(value / odds)
+            taken = min(wanted, waiting)
             if not taken:
                 break
             size, worst, value = size + taken, odds, value - taken * odds
+            if taken == wanted:
+                break
         if not size or value >= worst:
             return None  # too little waits
         worth = floor(whole) - size if order.lay else size
