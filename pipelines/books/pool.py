@@ -30,6 +30,7 @@ class PoolBook:
         "floors",
         "gross",
         "minimum",
+        "nearest",
         "no_winner",
         "places",
         "profit",
@@ -54,6 +55,7 @@ class PoolBook:
         self.combination = rules.combination
         self.carried = rules.carry_in_minor
         self.no_winner = rules.no_winner
+        self.nearest = rules.rounding == "nearest"
         self.floors = tuple(sorted(rules.floors))
         self.dead_heat_floors = tuple(sorted(rules.dead_heat_floors))
         self.stakes = {s.selection_id: 0 for s in market.selections}
@@ -96,14 +98,14 @@ class PoolBook:
         # In place pools each place has its part of the net pool; the rounding is the dividend's.
         net_e4 = (self.net() + self.carried) * ODDS_ONE // self.places
         breakage, minimum, removed = self.breakage, self.minimum, self.removed
-        floors = self.floors
+        by_rules = bool(self.floors) or self.nearest
         found = {}
         for selection_id, stake in self.stakes.items():
             if not stake or selection_id in removed:
                 found[selection_id] = (0, stake)
                 continue
             odds = net_e4 // stake
-            if floors:
+            if by_rules:
                 odds = self._paid_e4(odds)
             else:
                 odds -= odds % breakage
@@ -182,7 +184,8 @@ class PoolBook:
         for below, pays in self.dead_heat_floors if by_dead_heat else self.floors:
             if unbroken_e4 < below:
                 return pays
-        return max(floor_to(unbroken_e4, self.breakage), 0 if by_dead_heat else self.minimum)
+        broken = floor_to(unbroken_e4 + self.breakage // 2 * self.nearest, self.breakage)
+        return max(broken, 0 if by_dead_heat else self.minimum)
 
     def payout(
         self,

@@ -96,7 +96,7 @@ class PoolRules(Struct, frozen=True):
     dividend and what is paid where it is lower than that; `dead_heat_floors` the same of selections
     that share a place, in place of `floors` and the minimum dividend. `combination`: selections are
     orders of finish of so many runners, named by `combinations`: selection id and runner ids in
-    order.
+    order. `rounding` of dividends to the breakage; to the nearest may cost more than the pool has.
     """
 
     carry_in_minor: Annotated[int, Meta(ge=0, le=STAKE_MAX_MINOR)] = 0
@@ -107,3 +107,4 @@ class PoolRules(Struct, frozen=True):
         tuple[tuple[int, tuple[int, ...]], ...], Meta(max_length=SELECTIONS_PER_MARKET_MAX)
     ] = ()
     dead_heat_floors: Floors = ()
+    rounding: Literal["down", "nearest"] = "down"
