@@ -19,7 +19,8 @@ def placed(bet_type: str, odds: list[int], unit: int, **more: Any) -> Decided:
     fixed = {"fixed": EACH_WAY} if more.get("each_way") else {"fixed": {"rule_4": True}}
     for number, one in enumerate(odds):
         desk.open([one, 40_000, 50_000, one], f"e{number}", ladder="ANY", **fixed)
-    desk.coupon(bet_type, [(f"e{n}", 1, one) for n, one in enumerate(odds)], unit, **more)
+    legs = [(f"e{n}", 1, one) for n, one in enumerate(odds)]
+    assert desk.coupon(bet_type, legs, unit, **more) == ""
     return desk
 
 
@@ -159,3 +160,34 @@ def test_every_bet_type_line_by_line(bet_type: str, each_way: bool) -> None:
         for line in combinations(part, size)
     )
     assert paid(desk) == int(unit * total)
+
+
+@pytest.mark.parametrize(
+    ("legs", "unit", "code"),
+    [
+        (5, 1, ""),
+        (5, 2, "ABOVE_MAX_BET_AMOUNT"),
+        (6, 1, "ABOVE_MAX_BET_AMOUNT"),
+        (20, 10**12, "ABOVE_MAX_BET_AMOUNT"),
+    ],
+)
+def test_no_coupon_can_pay_more_than_can_be_written_down(legs: int, unit: int, code: str) -> None:
+    """1,000 to the fifth is 10^15; what is more does not fit the numbers of a journal."""
+    desk = Decided()
+    for number in range(legs):
+        desk.open([10_000_000, 20_000], f"e{number}")
+    asked = [(f"e{number}", 1, 10_000_000) for number in range(legs)]
+    assert desk.coupon("ACCUMULATOR", asked, unit) == code
+    if not code:
+        for number in range(legs):
+            desk.result(f"e{number}", winners=[1])
+        assert paid(desk) == 10**15
+
+
+def test_better_odds_do_not_lead_above_it() -> None:
+    desk = Decided()
+    for number in range(6):
+        desk.open([10_000_000, 20_000], f"e{number}")
+    asked = [(f"e{number}", 1, 20_000) for number in range(6)]
+    assert desk.coupon("ACCUMULATOR", asked, 1, price_policy="any") == "ABOVE_MAX_BET_AMOUNT"
+    assert not any(x["type"] == "leg_kept" for x in desk.printed)
