@@ -11,6 +11,7 @@ ODDS_MAX_E4: Final = 10_000_000  # 1000.0, the highest price of the classic ladd
 
 STAKE_MAX_MINOR: Final = 10**12
 MARKET_STAKES_MAX_MINOR: Final = 10**14  # of a market together: dividends of it fit 64 bits
+COUPON_PAYOUT_MAX_MINOR: Final = 10**15  # as the largest single bet at the highest odds
 MONEY_MAX_MINOR: Final = 2**62  # fits the 64-bit integers of JSON readers and of MessagePack
 
 ID_LENGTH_MAX: Final = 128  # as MTS bounds a ticket id

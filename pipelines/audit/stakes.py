@@ -39,6 +39,12 @@ class AuditedStake:
         self.result = ""
         self.number = 0  # in the order in which the market took its bets
 
+    def take_part(self, entry: e.BetPartlyConfirmed) -> bool:
+        """Keep so much of the stake as was taken; return whether that is right."""
+        asked, self.stake_minor = self.stake_minor, entry.stake_minor
+        right = asked == entry.asked_stake_minor and 0 < entry.stake_minor < asked
+        return self.in_part and right
+
     def pays_minor(self) -> int:
         """Return what it pays if it wins outright, stake included."""
         return self.shares_minor or payout_minor(self.stake_minor, self.odds_e4)

@@ -222,8 +222,8 @@ class FixedBook:
         """Return a bet's result (win, loss, void) and payout by its selection's factors."""
         a, b, d = terms
         paid = factor_payout_minor(stake_minor, odds_e4, terms, self.deduction_e4(number))
-        if a:
-            return "win", paid
+        if a:  # too small a share of too small a stake pays nothing
+            return ("win" if paid else "loss"), paid
         return ("void" if b == d else "loss"), paid
 
     def outcome(self, winners: tuple[int, ...]) -> Outcome:

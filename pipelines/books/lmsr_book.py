@@ -21,49 +21,14 @@ from pipelines.books.lmsr import (
     shares_to_price,
     trade_cost,
 )
+from pipelines.books.lmsr_rules import liquidity_of, prior_of
 from pipelines.books.rounding import dead_heat_payout_minor, payout_minor
 from pipelines.codes import Code
 from pipelines.limits import ODDS_MAX_E4, ODDS_ONE, STAKE_MAX_MINOR
 from pipelines.messages.operations import Market
 from pipelines.messages.requests import BetRequest
-from pipelines.messages.rules import LmsrRules
 
-__all__ = ["LmsrBook", "lmsr_problem"]
-
-
-def lmsr_problem(market: Market) -> str:
-    """Say what is wrong with a market maker's rules, "" where nothing is."""
-    rules = market.lmsr
-    if market.engine != "lmsr":
-        return "`lmsr` rules are for the engine lmsr" if rules is not None else ""
-    if rules is None:
-        return "the engine lmsr needs its rules `lmsr`"
-    if market.number_of_winners != 1 or len(market.selections) < 2:
-        return "a market maker needs one winner of several selections"
-    if rules.alpha_e6:
-        if not rules.seed_minor or rules.liquidity_minor or rules.max_loss_minor:
-            return "`alpha_e6` goes with `seed_minor`, and with no liquidity of its own"
-        return "`alpha_e6` begins with all alike" if rules.probabilities else ""
-    if bool(rules.liquidity_minor) == bool(rules.max_loss_minor):
-        return "either `liquidity_minor` or `max_loss_minor` must be given"
-    if rules.max_loss_minor and liquidity(rules, len(market.selections)) < 1:
-        return "`max_loss_minor` is too small for so many selections"
-    named = [selection_id for selection_id, _ in rules.probabilities]
-    if named and sorted(named) != sorted(s.selection_id for s in market.selections):
-        return "`probabilities` must name each selection once"
-    return ""
-
-
-def _prior(rules: LmsrRules) -> list[float]:
-    total = sum(millionths for _, millionths in rules.probabilities)
-    return [millionths / total for _, millionths in rules.probabilities]
-
-
-def liquidity(rules: LmsrRules, count: int) -> float:
-    """Return b, as given or as the largest loss leaves room for."""
-    if rules.liquidity_minor:
-        return float(rules.liquidity_minor)
-    return rules.max_loss_minor / loss_bound(1.0, count, _prior(rules))
+__all__ = ["LmsrBook"]
 
 
 class LmsrBook:
@@ -95,9 +60,9 @@ class LmsrBook:
         ids = [s.selection_id for s in market.selections]
         self.alpha = rules.alpha_e6 / 1_000_000
         self.seed = rules.seed_minor
-        self.b = 0.0 if rules.alpha_e6 else liquidity(rules, len(ids))
+        self.b = 0.0 if rules.alpha_e6 else liquidity_of(rules, len(ids))
         # Unequal probabilities are as if shares had been sold before: b ln p of each.
-        prior = dict(zip([s for s, _ in rules.probabilities], _prior(rules), strict=True))
+        prior = dict(zip([s for s, _ in rules.probabilities], prior_of(rules), strict=True))
         self.shift = [self.b * log(prior[s]) if prior else 0.0 for s in ids]
         self.owed = dict.fromkeys(ids, 0)  # shares, each a unit to pay
         self.staked = dict.fromkeys(ids, 0)

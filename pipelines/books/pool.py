@@ -4,7 +4,7 @@ Standard price: net pool N = G(1-t); net split d_k = (N/m)/W_k, profit split
 d_k = 1 + (N - sum of placed W)/m/W_k; dividends rounded down to the breakage unit.
 """
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from fractions import Fraction
 
 from pipelines.books.book import Outcome
@@ -26,9 +26,11 @@ class PoolBook:
         "breakage",
         "carried",
         "combination",
+        "dead_heat_floors",
         "floors",
         "gross",
         "minimum",
+        "nearest",
         "no_winner",
         "places",
         "profit",
@@ -53,7 +55,9 @@ class PoolBook:
         self.combination = rules.combination
         self.carried = rules.carry_in_minor
         self.no_winner = rules.no_winner
+        self.nearest = rules.rounding == "nearest"
         self.floors = tuple(sorted(rules.floors))
+        self.dead_heat_floors = tuple(sorted(rules.dead_heat_floors))
         self.stakes = {s.selection_id: 0 for s in market.selections}
         self.removed: set[int] = set()
         self.gross = 0
@@ -94,14 +98,14 @@ class PoolBook:
         # In place pools each place has its part of the net pool; the rounding is the dividend's.
         net_e4 = (self.net() + self.carried) * ODDS_ONE // self.places
         breakage, minimum, removed = self.breakage, self.minimum, self.removed
-        floors = self.floors
+        by_rules = bool(self.floors) or self.nearest
         found = {}
         for selection_id, stake in self.stakes.items():
             if not stake or selection_id in removed:
                 found[selection_id] = (0, stake)
                 continue
             odds = net_e4 // stake
-            if floors:
+            if by_rules:
                 odds = self._paid_e4(odds)
             else:
                 odds -= odds % breakage
@@ -112,7 +116,8 @@ class PoolBook:
 
     def outcome(self, winners: tuple[int, ...]) -> Outcome:
         """Return the dividends where all winners share alike."""
-        return self._dividends([((winner,), Fraction(1)) for winner in winners])
+        shared = winners if len(winners) > self.places else ()
+        return self._dividends([((winner,), Fraction(1)) for winner in winners], shared)
 
     def combined(self, winners: tuple[int, ...], finish: tuple[tuple[int, ...], ...]) -> Outcome:
         """Return the dividends of an exotic pool: of the winning orders, or who comes next."""
@@ -141,10 +146,16 @@ class PoolBook:
             for selection_id in group:
                 part = parts.get(selection_id, Fraction(0))
                 parts[selection_id] = part + Fraction(places, len(group))
-        return self._dividends([((s,), part) for s, part in parts.items()])
+        shared = [s for s, part in parts.items() if part < 1]
+        return self._dividends([((s,), part) for s, part in parts.items()], shared)
 
-    def _dividends(self, parts: Sequence[tuple[tuple[int, ...], Fraction]]) -> Outcome:
-        """Return what selections with stakes pay: those of each set alike, by its part of all."""
+    def _dividends(
+        self, parts: Sequence[tuple[tuple[int, ...], Fraction]], shared: Container[int] = ()
+    ) -> Outcome:
+        """Return what selections with stakes pay: those of each set alike, by its part of all.
+
+        `shared` are those in a dead heat for a place.
+        """
         staked = [(of, part, sum(self.stakes[s] for s in of)) for of, part in parts]
         staked = [one for one in staked if one[2]]
         if not staked:
@@ -159,19 +170,22 @@ class PoolBook:
         for of, part, stake in staked:
             unbroken = net * ODDS_ONE * part // (whole * stake)
             unbroken += ODDS_ONE if self.profit else 0
-            paid = self._paid_e4(max(unbroken, 0))
+            paid = self._paid_e4(max(unbroken, 0), of[0] in shared)
             dividends += [(s, paid) for s in of if self.stakes[s]]
         return Outcome(refund=False, dividends=tuple(dividends), reason="")
 
-    def _paid_e4(self, unbroken_e4: int) -> int:
+    def _paid_e4(self, unbroken_e4: int, shared: bool = False) -> int:
         """Return what is paid for a calculated dividend: a floor, or broken, never below minimum.
 
-        UK Tote: from 0.90 to 1.10 pays 1.10, up to 0.90 pays 1.02 (betting.md 1.1).
+        UK Tote: from 0.90 to 1.10 pays 1.10, up to 0.90 pays 1.02, in a dead heat up to 0.60 pays
+        0.60 (betting.md 1.1).
         """
-        for below, pays in self.floors:
+        by_dead_heat = shared and bool(self.dead_heat_floors)
+        for below, pays in self.dead_heat_floors if by_dead_heat else self.floors:
             if unbroken_e4 < below:
                 return pays
-        return max(floor_to(unbroken_e4, self.breakage), self.minimum)
+        broken = floor_to(unbroken_e4 + self.breakage // 2 * self.nearest, self.breakage)
+        return max(broken, 0 if by_dead_heat else self.minimum)
 
     def payout(
         self,

@@ -76,28 +76,35 @@ class FixedRules(Struct, frozen=True):
         return not self.each_way_divisor and not self.line_type
 
 
+#: Pairs of a calculated dividend and what is paid below it, in ten-thousandths.
+Floors = Annotated[
+    tuple[
+        tuple[
+            Annotated[int, Meta(ge=1, le=ODDS_MAX_E4)], Annotated[int, Meta(ge=1, le=ODDS_MAX_E4)]
+        ],
+        ...,
+    ],
+    Meta(max_length=FLOORS_MAX),
+]
+
+
 class PoolRules(Struct, frozen=True):
     """A pool beyond takeout and breakage.
 
     `carry_in_minor` was carried over from another pool and is shared with the net pool;
     `no_winner` says what happens where nobody staked on a winner. `floors`: pairs of a calculated
-    dividend and what is paid where it is lower than that. `combination`: selections are orders of
-    finish of so many runners, named by `combinations`: selection id and runner ids in order.
+    dividend and what is paid where it is lower than that; `dead_heat_floors` the same of selections
+    that share a place, in place of `floors` and the minimum dividend. `combination`: selections are
+    orders of finish of so many runners, named by `combinations`: selection id and runner ids in
+    order. `rounding` of dividends to the breakage; to the nearest may cost more than the pool has.
     """
 
     carry_in_minor: Annotated[int, Meta(ge=0, le=STAKE_MAX_MINOR)] = 0
     no_winner: Literal["refund", "carry_over", "next"] = "refund"
-    floors: Annotated[
-        tuple[
-            tuple[
-                Annotated[int, Meta(ge=1, le=ODDS_MAX_E4)],
-                Annotated[int, Meta(ge=1, le=ODDS_MAX_E4)],
-            ],
-            ...,
-        ],
-        Meta(max_length=FLOORS_MAX),
-    ] = ()
+    floors: Floors = ()
     combination: Literal["", "EXACTA", "QUINELLA", "TRIFECTA"] = ""
     combinations: Annotated[
         tuple[tuple[int, tuple[int, ...]], ...], Meta(max_length=SELECTIONS_PER_MARKET_MAX)
     ] = ()
+    dead_heat_floors: Floors = ()
+    rounding: Literal["down", "nearest"] = "down"

@@ -60,7 +60,7 @@ def decide_bet(
     market = event.markets.get(market_id)
     if market is not None and market.exchange is not None:
         return _order(event, market, key, client_id, bet, at_ms)
-    # Stage 4, validate: nearly every bet passes this; of others `_refusal` says what is wrong.
+    # Stage 4, validate: nearly every bet passes this one test; `_refusal` judges the others.
     if (
         market is None
         or market.status != "OPEN"

@@ -66,19 +66,23 @@ class Decided:
         value = {"type": kind, "bet_id": bet_id, "event_id": EVENT, "market_id": MARKET, **more}
         return self._line("bets", EVENT, who, value)
 
-    def coupon(self, bet_type: str, legs: list[tuple[str, int, int]], unit: int, **m: Any) -> None:
-        """Place a multiple on (event, selection, odds)."""
+    def coupon(self, bet_type: str, legs: list[tuple[str, int, int]], unit: int, **m: Any) -> str:
+        """Place a multiple on (event, selection, odds); return the code of a refusal."""
         asked = [
             {"event_id": event, "market_id": MARKET, "selection_id": s, "odds_e4": odds,
              "market_version": self.version(event)}
             for event, s, odds in legs
         ]  # fmt: skip
+        policy = m.pop("price_policy", "exact")
+        asked = [one | {"price_policy": policy} for one in asked]
         value = {
             "type": "coupon", "bet_id": "c", "bet_type": bet_type, "legs": asked,
             "unit_stake_minor": unit, **m,
         }  # fmt: skip
         found = self._line("bets", "bettor/ann", "ann", value)
-        assert any(one["type"] == "coupon_accepted" for one in found), found
+        refused = [x["code"] for x in found if x["type"] in ("coupon_rejected", "coupon_declined")]
+        assert refused or any(one["type"] == "coupon_accepted" for one in found), found
+        return str(refused[0]) if refused else ""
 
     def tick(self, now_ms: int) -> list[Line]:
         self.now_ms = now_ms

@@ -1,5 +1,9 @@
 """Published examples of multiples, through `overround decide`: what a whole coupon pays."""
 
+import random
+from fractions import Fraction
+from itertools import combinations
+from math import prod
 from typing import Any
 
 import pytest
@@ -15,7 +19,8 @@ def placed(bet_type: str, odds: list[int], unit: int, **more: Any) -> Decided:
     fixed = {"fixed": EACH_WAY} if more.get("each_way") else {"fixed": {"rule_4": True}}
     for number, one in enumerate(odds):
         desk.open([one, 40_000, 50_000, one], f"e{number}", ladder="ANY", **fixed)
-    desk.coupon(bet_type, [(f"e{n}", 1, one) for n, one in enumerate(odds)], unit, **more)
+    legs = [(f"e{n}", 1, one) for n, one in enumerate(odds)]
+    assert desk.coupon(bet_type, legs, unit, **more) == ""
     return desk
 
 
@@ -110,3 +115,79 @@ def test_a_system_is_rounded_down_once() -> None:
     for number in range(3):
         desk.result(f"e{number}", winners=[1])
     assert paid(desk) == int(33 * (1.33 * 1.37 + 1.33 * 1.41 + 1.37 * 1.41))
+
+
+SIZES = {
+    "DOUBLE": (2, 2, 2), "TREBLE": (3, 3, 3), "TRIXIE": (3, 2, 3), "PATENT": (3, 1, 3),
+    "YANKEE": (4, 2, 4), "LUCKY_15": (4, 1, 4), "CANADIAN": (5, 2, 5), "LUCKY_31": (5, 1, 5),
+    "HEINZ": (6, 2, 6), "LUCKY_63": (6, 1, 6), "SUPER_HEINZ": (7, 2, 7), "GOLIATH": (8, 2, 8),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("each_way", [False, True])
+@pytest.mark.parametrize("bet_type", SIZES)
+def test_every_bet_type_line_by_line(bet_type: str, each_way: bool) -> None:
+    """Legs won, placed, tied, void, lost, with and without Rule 4: each line by itself."""
+    chance = random.Random(f"{bet_type} {each_way}")
+    legs, smallest, largest = SIZES[bet_type]
+    odds = [chance.choice([13_300, 20_000, 23_750, 43_333, 110_000]) for _ in range(legs)]
+    unit = chance.choice([7, 100, 12_345])
+    desk = placed(bet_type, odds, unit, each_way=each_way)
+    win: list[Fraction] = []
+    place: list[Fraction] = []
+    for number, one in enumerate(odds):
+        event, price = f"e{number}", Fraction(one, 10_000)
+        if chance.random() < 0.3:
+            desk.operate("selection_removed", event, selection_id=2)  # 4.0: 25p
+            price = 1 + (price - 1) * Fraction(3, 4)
+        near = 1 + (price - 1) / 4
+        how = chance.choice(["won", "won", "won", "tied", "third", "lost", "void"])
+        if how == "void":
+            desk.result(event, void=True)
+        elif each_way:
+            order = {"won": [[1], [3], [4]], "tied": [[1, 3], [4]], "third": [[3], [4], [1]],
+                     "lost": [[3], [4]]}  # fmt: skip
+            desk.result(event, finish=order[how])
+        else:
+            desk.result(event, winners={"won": [1], "tied": [1, 3]}.get(how, [3]))
+        win.append({"won": price, "tied": price / 2, "void": Fraction(1)}.get(how, Fraction(0)))
+        place.append({"lost": Fraction(0), "void": Fraction(1)}.get(how, near))
+    parts = [win, place] if each_way else [win]
+    total = sum(
+        prod(line)
+        for part in parts
+        for size in range(smallest, largest + 1)
+        for line in combinations(part, size)
+    )
+    assert paid(desk) == int(unit * total)
+
+
+@pytest.mark.parametrize(
+    ("legs", "unit", "code"),
+    [
+        (5, 1, ""),
+        (5, 2, "ABOVE_MAX_BET_AMOUNT"),
+        (6, 1, "ABOVE_MAX_BET_AMOUNT"),
+        (20, 10**12, "ABOVE_MAX_BET_AMOUNT"),
+    ],
+)
+def test_no_coupon_can_pay_more_than_can_be_written_down(legs: int, unit: int, code: str) -> None:
+    """1,000 to the fifth is 10^15; what is more does not fit the numbers of a journal."""
+    desk = Decided()
+    for number in range(legs):
+        desk.open([10_000_000, 20_000], f"e{number}")
+    asked = [(f"e{number}", 1, 10_000_000) for number in range(legs)]
+    assert desk.coupon("ACCUMULATOR", asked, unit) == code
+    if not code:
+        for number in range(legs):
+            desk.result(f"e{number}", winners=[1])
+        assert paid(desk) == 10**15
+
+
+def test_better_odds_do_not_lead_above_it() -> None:
+    desk = Decided()
+    for number in range(6):
+        desk.open([10_000_000, 20_000], f"e{number}")
+    asked = [(f"e{number}", 1, 20_000) for number in range(6)]
+    assert desk.coupon("ACCUMULATOR", asked, 1, price_policy="any") == "ABOVE_MAX_BET_AMOUNT"
+    assert not any(x["type"] == "leg_kept" for x in desk.printed)

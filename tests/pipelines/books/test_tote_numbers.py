@@ -177,6 +177,50 @@ def test_hong_kong_dead_heat_for_the_last_place_by_net_split() -> None:
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("net", "pays"),
+    [(1_100, 6_000), (1_200, 6_000), (1_500, 7_000), (1_900, 9_000), (2_300, 11_000)],
+)
+def test_uk_tote_floor_of_0_60_in_a_dead_heat(net: int, pays: int) -> None:
+    # chisholm.uk.com: half of 1,100 on 1,000 is 0.55 and pays 0.60; 0.75 pays 0.70.
+    rules = {"floors": [[9_001, 10_200], [11_000, 11_000]], "dead_heat_floors": [[6_001, 6_000]]}
+    stakes = {1: 1_000, 2: 1_000, 3: 2 * net - 2_000}
+    for result in ({"finish": [[1, 2], [3]]}, {"winners": [1, 2]}):
+        desk = pool(stakes, takeout_e4=5_000, breakage_e4=1_000, pool=rules)
+        assert dividends(desk, **result) == {1: pays, 2: pays}
+
+
+@pytest.mark.parametrize(("rounding", "pays"), [("nearest", (21_300, 10_600, 12_700)),
+                                                 ("down", (21_200, 10_500, 12_700))])  # fmt: skip
+def test_tabcorp_kata_places_to_the_nearest_cent(rounding: str, pays: tuple[int, ...]) -> None:
+    # 646.00 less 12 % is 568.48, a third is 189.49: on 89.00, 179.00 and 149.00.
+    stakes = {1: 8_900, 2: 17_900, 3: 14_900, 4: 22_900}
+    desk = pool(
+        stakes, takeout_e4=1_200, breakage_e4=100, number_of_winners=3, pool={"rounding": rounding}
+    )
+    first, second, third = pays
+    assert dividends(desk, finish=[[2], [3], [1]]) == {2: second, 3: third, 1: first}
+    rest = (
+        64_600
+        - 7_752
+        - sum(stakes[s] * paid // 10_000 for s, paid in zip((1, 2, 3), pays, strict=True))
+    )
+    account = "house:breakage" if rest >= 0 else "house:minus-pool"
+    assert postings(desk) == {"house:commission": 7_752, account: rest}
+
+
+@pytest.mark.parametrize(
+    ("stakes", "winner", "pays"),
+    [({1: 6_100, 2: 11_000, 3: 9_000, 4: 7_700}, 2, 26_100)],
+)
+def test_tabcorp_kata_win_to_the_nearest_cent(
+    stakes: dict[int, int], winner: int, pays: int
+) -> None:
+    desk = pool(stakes, takeout_e4=1_500, breakage_e4=100, pool={"rounding": "nearest"})
+    assert desk.image()[winner]["odds_e4"] == pays
+    assert dividends(desk, winners=[winner]) == {winner: pays}
+
+
 # --- exotic pools
 
 

@@ -182,6 +182,21 @@ def test_a_record_written_before_there_was_a_wall_time() -> None:
     assert decode_record(msgspec.msgpack.encode(old)) == expected
 
 
+@pytest.mark.parametrize(
+    ("before", "now"),
+    [
+        (e.BetAccepted("e", 1, "m", 1, "a", "b", 1, 10, 20, "any", 0, 1, 20_000), 1),
+        (e.BetPartlyAccepted("e", 1, "m", 1, "a", "b", 1, 10, 20, "any", 0, 1, 20_000, 99), 1),
+        (e.BetConfirmed("e", 1, "m", 1, "a", "b", 20_000), 1),
+        (e.SelectionWasRemoved("e", 1, "m", 1, 3, 2, "withdrawn"), 1),
+    ],
+)
+def test_entries_written_before_they_told_shares_or_deductions(before: e.Entry, now: int) -> None:
+    """The last field was added later: without it an entry means what it meant."""
+    values = msgspec.msgpack.decode(msgspec.msgpack.encode(before))
+    assert msgspec.msgpack.decode(msgspec.msgpack.encode(values[:-now]), type=e.Entry) == before
+
+
 def test_a_field_that_a_newer_program_adds_is_ignored() -> None:
     new = [1, 1, 2, 3, 4, [21, "race", 1, "", 0, "Race", "more"], 0, 0, "more"]
     assert decode_record(msgspec.msgpack.encode(new)).entry.event_id == "race"
