@@ -236,6 +236,29 @@ def rejoin(event: EventId, market: Markets = None, settings_file: SettingsFile =
     raise typer.Exit(rejoin_command(kafka_settings(settings_file), event, market or []))
 
 
+Minor = Annotated[int, typer.Option(min=0, help="In minor units; 0 for no limit.")]
+
+
+@application.command()
+def limits(
+    loss: Minor = 0,
+    bettor_stake: Minor = 0,
+    bettor_payout: Minor = 0,
+    partition: Annotated[
+        list[int] | None, typer.Option(help="Only this one; repeatable. Without: all.")
+    ] = None,
+    settings_file: SettingsFile = None,
+) -> None:
+    """Limit what all books of each partition may lose, and what a bettor has at stake there.
+
+    What is not named has no limit any more.
+    """
+    from deploy.shard_limits import Limits, limits_command
+
+    wanted = Limits(loss, bettor_stake, bettor_payout)
+    raise typer.Exit(limits_command(kafka_settings(settings_file), wanted, partition or []))
+
+
 @application.command()
 def generate(
     file: Annotated[Path, typer.Argument(help="Where to write; .bz2 is compressed.")],

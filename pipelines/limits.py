@@ -11,6 +11,7 @@ ODDS_MAX_E4: Final = 10_000_000  # 1000.0, the highest price of the classic ladd
 
 STAKE_MAX_MINOR: Final = 10**12
 MARKET_STAKES_MAX_MINOR: Final = 10**14  # of a market together: dividends of it fit 64 bits
+COUPON_PAYOUT_MAX_MINOR: Final = 10**15  # as the largest single bet at the highest odds
 MONEY_MAX_MINOR: Final = 2**62  # fits the 64-bit integers of JSON readers and of MessagePack
 
 ID_LENGTH_MAX: Final = 128  # as MTS bounds a ticket id
@@ -39,6 +40,7 @@ RETIRED_EVENTS_MAX: Final = 100_000
 
 BETTOR_KEY_PREFIX: Final = "bettor/"  # of a bettor's own book: accounts, coupons
 KEY_LENGTH_MAX: Final = len(BETTOR_KEY_PREFIX) + ID_LENGTH_MAX
+SHARD_KEY_PREFIX: Final = "shard/"  # of what is said of all books of a partition
 COUPON_LEGS_MAX: Final = 20
 COUPONS_PER_BETTOR_MAX: Final = 10_000  # open ones, and as many answers remembered
 HOLDS_PER_BETTOR_MAX: Final = 100_000  # bets for which an account holds money

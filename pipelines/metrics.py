@@ -16,11 +16,13 @@ LATENCY_BUCKETS_S = (
 )  # fmt: skip
 
 
-#: What a shard's status tells of its size.
+#: What a shard's status tells of its size, and of what the house has at stake.
 HELD = {
     "open_bets": "Bets that wait for their result.",
     "open_markets": "Markets that the shard holds.",
     "open_events": "Events that the shard holds.",
+    "house_loss_minor": "What all books may lose at worst; 0 while the shard has no limits.",
+    "house_loss_limit_minor": "What all books may lose at most; 0 for no limit.",
 }
 _STATUS_NAMES = {"open_markets": "markets", "open_events": "events"}
 

@@ -212,7 +212,7 @@ class ShardLoop:
 
     def status(self) -> dict[str, object]:
         """Return where the shard is, as plain values."""
-        state = self._state
+        state, risk = self._state, self._state.risk
         return {
             "partition": self.partition,
             "state": self._phase,
@@ -229,6 +229,8 @@ class ShardLoop:
             "restored_s": round(self._restored_s, 3),
             "markets_away": _away(state),
             "lanes": self._lanes,
+            "house_loss_minor": risk.loss_minor if risk is not None else 0,
+            "house_loss_limit_minor": risk.rules.loss_limit_minor if risk is not None else 0,
             "last_progress_s": self._progress_s,
             "last_error": self._last_error,
         }

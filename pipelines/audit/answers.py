@@ -27,6 +27,7 @@ __all__ = ["Answers"]
 #: What time or another order brings about; it may stand among the entries of any record.
 _TIMED: Final = (
     e.BetConfirmed,
+    e.BetPartlyConfirmed,
     e.BetDeclined,
     e.EventIsStarting,
     e.EventRetired,
@@ -75,6 +76,7 @@ _REPLIES: Final = (
     be.CouponEntry,
     co.CashOutQuoted,
     co.BetCashedOut,
+    co.BetPartlyCashedOut,
     co.CashOutRejected,
 )
 

@@ -8,21 +8,27 @@ fold on purpose: it follows the entries with a ledger of its own.
 
 from fractions import Fraction
 from math import floor
+from typing import Final
 
 from pipelines.audit.exchange_money import ExchangeMoney
 from pipelines.audit.stakes import GONE, MATCHED, REMAINING, SETTLED, AuditedMarket, AuditedStake
 from pipelines.audit.tally import Place, Tally
 from pipelines.audit.totals import Totals
 from pipelines.books.fixed import FixedBook
+from pipelines.books.lmsr_book import LmsrBook
 from pipelines.books.pool import PoolBook
 from pipelines.books.results import outcome_of
-from pipelines.books.rounding import dead_heat_payout_minor, payout_minor
+from pipelines.books.rounding import payout_minor
 from pipelines.limits import ODDS_ONE
 from pipelines.messages import cash_out_entries as co
 from pipelines.messages import entries as e
 from pipelines.messages.operations import Result
 
 __all__ = ["Money"]
+
+_ALSO: Final = {("loss", 0): (("win", 0),)}
+_DECIDED: Final = e.BetConfirmed | e.BetPartlyConfirmed | e.BetDeclined | e.BetCancelled
+_STAKED: Final = e.BetAccepted | e.BetPartlyAccepted | e.BetPending
 
 
 class Money:
@@ -54,18 +60,18 @@ class Money:
             return
         market = self._markets.get(entry.event_id, {}).get(entry.market_id)
         if market is None:
-            if isinstance(entry, e.BetAccepted | e.BetPending):
+            if isinstance(entry, _STAKED):
                 self._tally.fail(place, f"a stake in market {entry.market_id!r}, which is unknown")
             return
-        if isinstance(entry, e.BetAccepted | e.BetPending):
+        if isinstance(entry, _STAKED):
             self._staked(market, entry)
-        elif isinstance(entry, e.BetConfirmed | e.BetDeclined | e.BetCancelled):
+        elif isinstance(entry, _DECIDED):
             self._decided(place, market, entry)
         elif isinstance(entry, e.OddsSet | e.SelectionWasRemoved):
             market.change(entry)
         elif isinstance(entry, e.SelectionWasResulted):
             market.early[entry.selection_id] = entry.result
-        elif isinstance(entry, co.BetCashedOut):
+        elif isinstance(entry, co.BetCashedOut | co.BetPartlyCashedOut):
             self._cashed_out(place, market, entry)
         elif isinstance(entry, e.MarketResulted):
             self._resulted(place, market, entry)
@@ -92,12 +98,15 @@ class Money:
         elif ledger is not None:
             self._markets.setdefault(event_id, {})[market_id] = ledger
 
-    def _staked(self, market: AuditedMarket, entry: e.BetAccepted | e.BetPending) -> None:
+    def _staked(
+        self, market: AuditedMarket, entry: e.BetAccepted | e.BetPartlyAccepted | e.BetPending
+    ) -> None:
         key = (entry.client_id, entry.bet_id)
         if isinstance(entry, e.BetPending):
             market.stakes[key] = AuditedStake(entry, REMAINING, 0)
             return
         market.stakes[key] = stake = AuditedStake(entry, MATCHED, entry.odds_e4)
+        stake.shares_minor = entry.shares_minor
         market.take(stake)
         self._totals.staked(entry.stake_minor)
 
@@ -105,39 +114,53 @@ class Money:
         self,
         place: Place,
         market: AuditedMarket,
-        entry: e.BetConfirmed | e.BetDeclined | e.BetCancelled,
+        entry: e.BetConfirmed | e.BetPartlyConfirmed | e.BetDeclined | e.BetCancelled,
     ) -> None:
         stake = self._at(place, market, entry, REMAINING)
         if stake is None:
             return
-        if isinstance(entry, e.BetConfirmed):
+        if isinstance(entry, e.BetPartlyConfirmed) and not stake.take_part(entry):
+            what = f"bet {entry.bet_id!r} of {entry.client_id!r} is taken in part, unasked"
+            self._tally.fail(place, what)
+        if isinstance(entry, e.BetConfirmed | e.BetPartlyConfirmed):
             stake.place, stake.odds_e4 = MATCHED, entry.odds_e4
+            stake.shares_minor = entry.shares_minor
             market.take(stake)
             self._totals.staked(stake.stake_minor)
         else:
             stake.place = GONE
 
-    def _cashed_out(self, place: Place, market: AuditedMarket, entry: co.BetCashedOut) -> None:
+    def _cashed_out(
+        self, place: Place, market: AuditedMarket, entry: co.BetCashedOut | co.BetPartlyCashedOut
+    ) -> None:
         stake = self._at(place, market, entry, MATCHED)
         book = market.book
-        if stake is None or not isinstance(book, FixedBook):
+        if stake is None or not isinstance(book, FixedBook | LmsrBook):
             return
         self._tally.count("cash-outs")
-        left = 1 - Fraction(book.deduction_e4(stake.number), ODDS_ONE)
-        returns = stake.stake_minor * (1 + (Fraction(stake.odds_e4, ODDS_ONE) - 1) * left)
-        margin = Fraction(book.rules.cash_out_margin_e4, ODDS_ONE)
-        now = Fraction(book.odds(stake.selection_id), ODDS_ONE)
-        right = floor(returns * (1 - margin) / now) if now else 0
+        part = isinstance(entry, co.BetPartlyCashedOut)
+        closed = stake.stake_minor
+        if isinstance(entry, co.BetPartlyCashedOut):
+            closed = entry.closed_minor
+        right = _worth(book, stake, closed)
         posted = sum(amount for _, amount in entry.postings)
-        if entry.amount_minor != right or posted != stake.stake_minor - right:
+        if entry.amount_minor != right or posted != closed - right:
             what = f"bet {entry.bet_id!r} of {entry.client_id!r} is cashed out for "
             what += f"{entry.amount_minor}, should be {right}, and {posted} is the house's"
             self._tally.fail(place, what)
-        stake.place = GONE
-        market.escrow_minor -= stake.stake_minor
-        book.give_back(stake.selection_id, stake.stake_minor, stake.odds_e4)
-        book.total += stake.stake_minor - entry.amount_minor
-        self._totals.paid("cash_out", entry.amount_minor, 1)
+        before = stake.pays_minor()
+        book.give_back(stake.selection_id, stake.stake_minor, stake.odds_e4, before)
+        if part:
+            if stake.shares_minor:
+                stake.shares_minor -= before * closed // stake.stake_minor
+            stake.stake_minor -= closed
+            what_left = (stake.selection_id, stake.stake_minor, stake.odds_e4)
+            book.keep(*what_left, stake.pays_minor())
+        else:
+            stake.place = GONE
+        market.escrow_minor -= closed
+        book.total += closed - entry.amount_minor
+        self._totals.paid("cash_out", entry.amount_minor, 0 if part else 1)
         self._totals.posted(posted, 0)
 
     def _resulted(self, place: Place, market: AuditedMarket, entry: e.MarketResulted) -> None:
@@ -161,14 +184,16 @@ class Money:
             return
         self._tally.count("bets settled")
         right = self._outcome(market, stake, entry)
-        if (entry.result, entry.payout_minor) != right:
+        # Earlier programs called a share that pays nothing won, by some rules of a market.
+        if (entry.result, entry.payout_minor) not in (right, *_ALSO.get(right, ())):
             what = f"bet {entry.bet_id!r} of {entry.client_id!r}: {entry.result} "
             what += f"{entry.payout_minor}, should be {right[0]} {right[1]}"
             self._tally.fail(place, what)
         stake.place = SETTLED if entry.settlement else GONE
         stake.paid_minor, stake.result = entry.payout_minor, entry.result
         if market.book is not None and not entry.settlement:
-            market.book.give_back(stake.selection_id, stake.stake_minor, stake.odds_e4)
+            before = stake.pays_minor()
+            market.book.give_back(stake.selection_id, stake.stake_minor, stake.odds_e4, before)
         market.escrow_minor -= entry.payout_minor
         if entry.settlement:
             market.staked += stake.stake_minor
@@ -192,15 +217,11 @@ class Money:
                 stake.stake_minor, stake.odds_e4, terms[stake.selection_id], stake.number
             )
         paid = 0
-        places, tied = market.definition.number_of_winners, len(result.winners)
         if market.definition.engine == "pool":
             dividend = dict(result.dividends).get(stake.selection_id, 0)
             paid = payout_minor(stake.stake_minor, dividend)
         elif stake.selection_id in result.winners:
-            if tied <= places:
-                paid = payout_minor(stake.stake_minor, stake.odds_e4)
-            else:
-                paid = dead_heat_payout_minor(stake.stake_minor, stake.odds_e4, places, tied)
+            paid = stake.pays_minor() // len(result.winners)  # of a market maker
         return ("win" if paid else "loss"), paid
 
     def _closed(self, place: Place, market: AuditedMarket, entry: e.MarketSettled) -> None:
@@ -263,3 +284,15 @@ class Money:
             if market.escrow_minor:
                 what = f"market {name!r} is forgotten with {market.escrow_minor} in it"
                 self._tally.fail(place, what)
+
+
+def _worth(book: FixedBook | LmsrBook, stake: AuditedStake, closed_minor: int) -> int:
+    """Return what so much of a stake must have been bought back for."""
+    if isinstance(book, LmsrBook):
+        shares = stake.pays_minor() * closed_minor // stake.stake_minor
+        return book.proceeds_minor(stake.selection_id, shares)
+    left = 1 - Fraction(book.deduction_e4(stake.number), ODDS_ONE)
+    returns = closed_minor * (1 + (Fraction(stake.odds_e4, ODDS_ONE) - 1) * left)
+    margin = Fraction(book.rules.cash_out_margin_e4, ODDS_ONE)
+    now = Fraction(book.odds(stake.selection_id), ODDS_ONE)
+    return floor(returns * (1 - margin) / now) if now else 0

@@ -95,7 +95,7 @@ class Replies:
             cancelled = isinstance(entry, e.BetCancelled | e.CancelRejected | oe.OrderCancelled)
             return 1 if cancelled and _of(entry) == (one.client_id, request.bet_id) else 0
         if isinstance(request, CashOutRequest):
-            kinds = co.CashOutQuoted | co.BetCashedOut | co.CashOutRejected | e.BetRepeated
+            kinds = co.AnyCashOutEntry | e.BetRepeated
             hedge = f"{request.bet_id}/cash-out"  # begins the id of the order that hedges it
             if str(getattr(entry, "bet_id", "")).startswith(hedge):
                 return int(isinstance(entry, oe.OrderEntry | e.BetRepeated))
@@ -156,7 +156,8 @@ class Replies:
         if _of(entry) != (client_id, bet.bet_id) or entry.event_id != self._event_id:
             return False
         if isinstance(entry, e.BetEntry):
-            return same_body(entry, bet)
+            in_part = isinstance(entry, e.BetPending) and entry.accept_partial
+            return same_body(entry, bet) and (bet.accept_partial or not in_part)
         if isinstance(entry, e.BetRepeated):
             return known is None or same_body(known, bet)
         if isinstance(entry, e.BetConflict):
@@ -186,7 +187,8 @@ def same_body(entry: e.BetEntry, bet: BetRequest) -> bool:
         return False
     asked = entry.stake_minor
     if isinstance(entry, e.BetPartlyAccepted):
-        if not (bet.accept_partial and 0 < asked < entry.asked_stake_minor):
+        in_part = bet.accept_partial or bet.price_limit_e6
+        if not (in_part and 0 < asked < entry.asked_stake_minor):
             return False
         asked = entry.asked_stake_minor
     return (

@@ -15,6 +15,7 @@ _ANSWERS: Final[dict[type, str]] = {
     e.BetPending: "pending",
     e.BetRejected: "rejected",
     e.BetConfirmed: "confirmed",
+    e.BetPartlyConfirmed: "confirmed",
     e.BetDeclined: "declined",
     e.BetCancelled: "cancelled",
     e.BetRepeated: "repeated",

@@ -30,6 +30,8 @@ class Book(Protocol):
     moves_on_bets: bool
     #: Whether a bet must carry odds and the market's version.
     needs_odds: bool
+    #: Whether a bet buys shares: a market maker's.
+    sells_shares: bool
 
     def __init__(self, market: Market) -> None: ...
 
@@ -39,17 +41,24 @@ class Book(Protocol):
     def price(self, request: BetRequest) -> int | Code:
         """Return the odds at which the book takes the request now, or why it does not."""
 
-    def take(self, selection_id: int, stake_minor: int, odds_e4: int) -> None:
-        """A bet was accepted."""
+    def take(
+        self, selection_id: int, stake_minor: int, odds_e4: int, shares_minor: int = 0
+    ) -> None:
+        """A bet was accepted; `shares_minor` of a market maker, 0 for stake times odds."""
 
-    def give_back(self, selection_id: int, stake_minor: int, odds_e4: int) -> None:
+    def give_back(
+        self, selection_id: int, stake_minor: int, odds_e4: int, shares_minor: int = 0
+    ) -> None:
         """An accepted bet was refunded."""
 
     def set_prices(self, prices: tuple[tuple[int, int], ...]) -> None:
         """New odds were set."""
 
-    def remove(self, selection_id: int) -> None:
-        """A selection was withdrawn; its bets are given back next."""
+    def remove(self, selection_id: int, deduction_e4: int = -1) -> None:
+        """A selection was withdrawn; its bets are given back next.
+
+        `deduction_e4` of a fixed book: from the winnings of bets that it has; -1: by its odds.
+        """
 
     def odds(self, selection_id: int) -> int:
         """Return the odds to show for a selection, 0 where there are none."""

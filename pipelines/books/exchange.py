@@ -56,6 +56,7 @@ class ExchangeBook:
 
     moves_on_bets = True
     needs_odds = False
+    sells_shares = False
 
     def __init__(self, market: Market) -> None:
         self.ladder = ladder_of(market)
@@ -157,7 +158,7 @@ class ExchangeBook:
         for runner in self.runners.values():
             runner.shown = None
 
-    def remove(self, selection_id: int) -> None:
+    def remove(self, selection_id: int, deduction_e4: int = -1) -> None:
         runner = self.runners[selection_id]
         runner.active = False
         runner.shown = None
@@ -200,10 +201,14 @@ class ExchangeBook:
             for selection_id, runner in self.runners.items()
         }
 
-    def take(self, selection_id: int, stake_minor: int, odds_e4: int) -> None:
+    def take(
+        self, selection_id: int, stake_minor: int, odds_e4: int, shares_minor: int = 0
+    ) -> None:
         raise AssertionError("an exchange matches orders")
 
-    def give_back(self, selection_id: int, stake_minor: int, odds_e4: int) -> None:
+    def give_back(
+        self, selection_id: int, stake_minor: int, odds_e4: int, shares_minor: int = 0
+    ) -> None:
         raise AssertionError("an exchange matches orders")
 
     def set_prices(self, prices: tuple[tuple[int, int], ...]) -> None:

@@ -37,6 +37,7 @@ class FixedBook:
 
     moves_on_bets = False
     needs_odds = True
+    sells_shares = False
 
     def __init__(self, market: Market) -> None:
         self.ladder = LADDERS[market.ladder]
@@ -129,6 +130,8 @@ class FixedBook:
     def _worst(self, total: int, owed: dict[int, int], owed_places: dict[int, int]) -> int:
         """Return the house's result on these in the worst case, negative for a loss."""
         if not owed_places:
+            if self.places == 1:
+                return total - max(owed.values())
             return total - sum(sorted(owed.values(), reverse=True)[: self.places])
         # Each-way: one wins, and the others that are placed get their place money.
         others = self.rules.each_way_places - 1
@@ -144,14 +147,25 @@ class FixedBook:
         place = stake_minor * (odds_e4 + (divisor - 1) * ODDS_ONE)
         return -(-stake_minor * odds_e4 // (2 * ODDS_ONE)), -(-place // (2 * divisor * ODDS_ONE))
 
-    def take(self, selection_id: int, stake_minor: int, odds_e4: int) -> None:
+    def take(
+        self, selection_id: int, stake_minor: int, odds_e4: int, shares_minor: int = 0
+    ) -> None:
         self.taken += 1
         self.total += stake_minor
         self._owe(selection_id, stake_minor, odds_e4, 1)
 
-    def give_back(self, selection_id: int, stake_minor: int, odds_e4: int) -> None:
+    def give_back(
+        self, selection_id: int, stake_minor: int, odds_e4: int, shares_minor: int = 0
+    ) -> None:
         self.total -= stake_minor
         self._owe(selection_id, stake_minor, odds_e4, -1)
+
+    def keep(
+        self, selection_id: int, stake_minor: int, odds_e4: int, shares_minor: int = 0
+    ) -> None:
+        """What is left of a bet that was given back stays: it is no new bet."""
+        self.total += stake_minor
+        self._owe(selection_id, stake_minor, odds_e4, 1)
 
     def _owe(self, selection_id: int, stake_minor: int, odds_e4: int, sign: int) -> None:
         if not self.owed_places:
@@ -164,9 +178,15 @@ class FixedBook:
     def set_prices(self, prices: tuple[tuple[int, int], ...]) -> None:
         self.prices.update(prices)
 
-    def remove(self, selection_id: int) -> None:
-        if self.rules.rule_4 and (deduction := rule_4_e4(self.quote(selection_id))):
-            self.withdrawals.append((self.taken, deduction))
+    def deduction_for_e4(self, selection_id: int) -> int:
+        """Return what Rule 4 deducts if this selection is withdrawn at its odds of now."""
+        return rule_4_e4(self.quote(selection_id)) if self.rules.rule_4 else 0
+
+    def remove(self, selection_id: int, deduction_e4: int = -1) -> None:
+        if deduction_e4 < 0:
+            deduction_e4 = self.deduction_for_e4(selection_id)
+        if deduction_e4:
+            self.withdrawals.append((self.taken, deduction_e4))
         self.prices[selection_id] = 0
 
     def odds(self, selection_id: int) -> int:
@@ -181,6 +201,10 @@ class FixedBook:
         It is for withdrawals after the bet was struck; several add up.
         """
         return min(sum(d for taken, d in self.withdrawals if number < taken), RULE_4_MAX_E4)
+
+    def deduction_since_e4(self, withdrawals: int) -> int:
+        """Return Rule 4's deduction for a leg held when so many withdrawals had come."""
+        return min(sum(d for _, d in self.withdrawals[withdrawals:]), RULE_4_MAX_E4)
 
     def terms(
         self, winners: tuple[int, ...], factors: tuple[tuple[int, int, int, int], ...]
@@ -198,8 +222,8 @@ class FixedBook:
         """Return a bet's result (win, loss, void) and payout by its selection's factors."""
         a, b, d = terms
         paid = factor_payout_minor(stake_minor, odds_e4, terms, self.deduction_e4(number))
-        if a:
-            return "win", paid
+        if a:  # too small a share of too small a stake pays nothing
+            return ("win" if paid else "loss"), paid
         return ("void" if b == d else "loss"), paid
 
     def outcome(self, winners: tuple[int, ...]) -> Outcome:

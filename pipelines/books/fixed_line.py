@@ -33,18 +33,28 @@ class LineBook(FixedBook):
     def shown(self) -> dict[int, tuple[int, int]]:
         return {selection_id: (odds, 0) for selection_id, odds in self.offered().items()}
 
-    def take(self, selection_id: int, stake_minor: int, odds_e4: int) -> None:
-        super().take(selection_id, stake_minor, odds_e4)
+    def take(
+        self, selection_id: int, stake_minor: int, odds_e4: int, shares_minor: int = 0
+    ) -> None:
+        super().take(selection_id, stake_minor, odds_e4, shares_minor)
         self._offered = None
 
-    def give_back(self, selection_id: int, stake_minor: int, odds_e4: int) -> None:
-        super().give_back(selection_id, stake_minor, odds_e4)
+    def give_back(
+        self, selection_id: int, stake_minor: int, odds_e4: int, shares_minor: int = 0
+    ) -> None:
+        super().give_back(selection_id, stake_minor, odds_e4, shares_minor)
+        self._offered = None
+
+    def keep(
+        self, selection_id: int, stake_minor: int, odds_e4: int, shares_minor: int = 0
+    ) -> None:
+        super().keep(selection_id, stake_minor, odds_e4, shares_minor)
         self._offered = None
 
     def set_prices(self, prices: tuple[tuple[int, int], ...]) -> None:
         super().set_prices(prices)
         self._offered = None
 
-    def remove(self, selection_id: int) -> None:
-        super().remove(selection_id)
+    def remove(self, selection_id: int, deduction_e4: int = -1) -> None:
+        super().remove(selection_id, deduction_e4)
         self._offered = None

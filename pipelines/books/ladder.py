@@ -1,9 +1,11 @@
 """Price ladders: the odds at which a market may trade, in ten-thousandths.
 
-Source: Betfair's CLASSIC ladder, 350 prices from 1.01 to 1000, and FINEST, every 0.01.
+Source: Betfair's CLASSIC ladder, 350 prices from 1.01 to 1000, and FINEST, every 0.01. ANY is every
+ten-thousandth between them, for bookmakers whose odds are fractions (11/8 is 2.375).
 """
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Container, Sequence
 from typing import Final
 
 __all__ = ["CLASSIC", "CLASSIC_BANDS", "LADDERS", "Ladder", "prices_of"]
@@ -43,10 +45,10 @@ class Ladder:
 
     __slots__ = ("name", "prices", "valid")
 
-    def __init__(self, name: str, prices: tuple[int, ...]) -> None:
+    def __init__(self, name: str, prices: Sequence[int]) -> None:
         self.name = name
         self.prices = prices
-        self.valid = frozenset(prices)
+        self.valid: Container[int] = prices if isinstance(prices, range) else frozenset(prices)
 
     def at_or_below(self, odds_e4: int) -> int:
         """Return the highest price not above `odds_e4`, 0 where there is none."""
@@ -62,4 +64,5 @@ class Ladder:
 LADDERS: Final = {
     "CLASSIC": Ladder("CLASSIC", CLASSIC),
     "FINEST": Ladder("FINEST", tuple(range(10_100, 10_000_001, 100))),
+    "ANY": Ladder("ANY", range(10_100, 10_000_001)),
 }

@@ -14,7 +14,7 @@ from typing import Final
 from pipelines.limits import ODDS_ONE
 from pipelines.messages.coupon_requests import BetType
 
-__all__ = ["leg_returns", "line_count", "payout_minor", "sizes_of"]
+__all__ = ["leg_returns", "line_count", "payout_max_minor", "payout_minor", "sizes_of"]
 
 #: Number of legs and sizes of the lines; the names are those of British bookmakers.
 _BET_TYPES: Final[dict[str, tuple[int, range]]] = {
@@ -66,6 +66,14 @@ def payout_minor(
         sums = _symmetric(returns, max(sizes))
         total += sum((sums[size] for size in sizes), Fraction(0))
     return int(unit_stake_minor * total)
+
+
+def payout_max_minor(
+    unit_stake_minor: int, sizes: Sequence[int], odds_e4: Sequence[int], each_way: bool
+) -> int:
+    """Return what all lines pay at most: every leg won; a place never pays more than a win."""
+    returns = [Fraction(one, ODDS_ONE) for one in odds_e4]
+    return payout_minor(unit_stake_minor, sizes, [returns] * (2 if each_way else 1))
 
 
 def _symmetric(values: Sequence[Fraction], size_max: int) -> list[Fraction]:

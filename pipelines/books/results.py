@@ -7,11 +7,12 @@ winners, dividends, or settlement factors.
 from collections.abc import Container
 
 from pipelines.books.book import Book, Outcome
-from pipelines.books.exotic import winning_combinations
+from pipelines.books.exotic import LENGTHS, runners_of, winning_combinations
 from pipelines.books.fixed_terms import each_way_factors, place_factors
 from pipelines.books.handicap import LOST, handicap_factors, total_factors
 from pipelines.books.pool import PoolBook
 from pipelines.messages.operations import Market, Result
+from pipelines.messages.rules import PoolRules
 
 __all__ = ["outcome_of", "winners_of"]
 
@@ -23,7 +24,7 @@ def winners_of(market: Market, active: Container[int], result: Result) -> tuple[
     if market.engine == "exchange" and result.score:
         return None
     if pool is not None and pool.combination and finish:
-        return _known(winning_combinations(pool, finish), active) or None
+        return _combinations(pool, active, finish)
     if fixed is not None and fixed.line_type:
         if len(result.score) != 2 or result.winners or finish:
             return None
@@ -33,6 +34,8 @@ def winners_of(market: Market, active: Container[int], result: Result) -> tuple[
         needs_finish = fixed is not None and fixed.each_way_divisor
         return None if needs_finish else _known(result.winners, active)
     everyone = tuple(s for group in finish for s in group)
+    if market.engine == "pool":  # coupled runners are one selection, which may take several places
+        everyone = tuple(dict.fromkeys(everyone))
     if result.winners or _known(everyone, active) is None:
         return None
     winners: list[int] = []
@@ -40,7 +43,20 @@ def winners_of(market: Market, active: Container[int], result: Result) -> tuple[
         if len(winners) >= market.number_of_winners:
             break
         winners += group
-    return tuple(winners) or None
+    return tuple(dict.fromkeys(winners)) or None
+
+
+def _combinations(
+    pool: PoolRules, active: Container[int], finish: tuple[tuple[int, ...], ...]
+) -> tuple[int, ...] | None:
+    """Return the orders that won, () where nobody could bet on them; None for no result."""
+    found = winning_combinations(pool, finish)
+    if found:
+        return _known(found, active)
+    length = LENGTHS[pool.combination]
+    everyone = [runner for group in finish for runner in group]
+    whole = len(everyone) >= length and len(set(everyone)) == len(everyone)
+    return () if whole and runners_of(pool).issuperset(everyone[:length]) else None
 
 
 def _known(winners: tuple[int, ...], active: Container[int]) -> tuple[int, ...] | None:
@@ -73,6 +89,8 @@ def outcome_of(market: Market, book: Book, winners: tuple[int, ...], result: Res
             factors.setdefault(selection.selection_id, LOST)
         listed = tuple((s, *factors[s]) for s in sorted(factors))
         return Outcome(refund=False, dividends=(), reason="", factors=listed)
-    if isinstance(book, PoolBook) and result.finish and not book.combination:
+    if isinstance(book, PoolBook) and result.finish:
+        if book.combination:
+            return book.combined(winners, result.finish)
         return book.shared(result.finish)
     return book.outcome(winners)

@@ -1,7 +1,7 @@
 """Whether the rules of a market go with its engine and with each other."""
 
 from pipelines.books.exotic import combination_problem
-from pipelines.books.lmsr_book import lmsr_problem
+from pipelines.books.lmsr_rules import lmsr_problem
 from pipelines.messages.operations import Market
 
 __all__ = ["rules_problem"]

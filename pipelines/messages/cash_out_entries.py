@@ -2,7 +2,13 @@
 
 from pipelines.messages.entry_bases import BetReference
 
-__all__ = ["AnyCashOutEntry", "BetCashedOut", "CashOutQuoted", "CashOutRejected"]
+__all__ = [
+    "AnyCashOutEntry",
+    "BetCashedOut",
+    "BetPartlyCashedOut",
+    "CashOutQuoted",
+    "CashOutRejected",
+]
 
 
 class CashOutQuoted(BetReference, frozen=True, gc=False, array_like=True, tag=52):
@@ -23,6 +29,21 @@ class BetCashedOut(BetReference, frozen=True, gc=False, array_like=True, tag=53)
     postings: tuple[tuple[str, int], ...]
 
 
+class BetPartlyCashedOut(BetReference, frozen=True, gc=False, array_like=True, tag=57):
+    """Part of the bet is closed as by `BetCashedOut`; it goes on with `stake_minor` at its odds.
+
+    `closed_minor` is the part of the stake that is closed; `shares_minor` what is left of a market
+    maker's shares.
+    """
+
+    amount_minor: int
+    odds_e4: int
+    postings: tuple[tuple[str, int], ...]
+    stake_minor: int
+    closed_minor: int
+    shares_minor: int = 0
+
+
 class CashOutRejected(BetReference, frozen=True, gc=False, array_like=True, tag=54):
     """The bet stands. `amount_minor` is what it would be bought back for, 0 for nothing."""
 
@@ -31,4 +52,4 @@ class CashOutRejected(BetReference, frozen=True, gc=False, array_like=True, tag=
     amount_minor: int = 0
 
 
-AnyCashOutEntry = CashOutQuoted | BetCashedOut | CashOutRejected
+AnyCashOutEntry = CashOutQuoted | BetCashedOut | BetPartlyCashedOut | CashOutRejected

@@ -19,6 +19,7 @@ from pipelines.messages.bet_entries import (
     BetConfirmed,
     BetDeclined,
     BetPartlyAccepted,
+    BetPartlyConfirmed,
     BetPending,
     BetRejected,
 )
@@ -29,6 +30,7 @@ from pipelines.messages.risk_entries import (
     LeverWasSet,
     ReferralAccepted,
     RiskWasSet,
+    ShardRiskWasSet,
 )
 from pipelines.messages.settling_entries import (
     AnySettlingEntry,
@@ -50,6 +52,7 @@ __all__ = [
     "BetDeclined",
     "BetEntry",
     "BetPartlyAccepted",
+    "BetPartlyConfirmed",
     "BetPending",
     "BetReference",
     "BetRejected",
@@ -84,6 +87,7 @@ __all__ = [
     "SelectionWasRemoved",
     "SelectionWasResulted",
     "SettlementWentOn",
+    "ShardRiskWasSet",
 ]
 
 
@@ -167,11 +171,16 @@ class OddsSet(EntryBase, frozen=True, array_like=True, tag=32):
 
 
 class SelectionWasRemoved(EntryBase, frozen=True, gc=False, array_like=True, tag=33):
-    """A selection is withdrawn; entries that refund its bets follow."""
+    """A selection is withdrawn; entries that refund its bets follow.
+
+    `deduction_e4`: what Rule 4 takes from the winnings of bets struck before, or the reduction
+    factor of an exchange; -1 in journals of programs that did not say.
+    """
 
     selection_id: int
     version: int
     reason: str
+    deduction_e4: int = -1
 
 
 class MarketResulted(EntryBase, frozen=True, array_like=True, tag=40):
@@ -234,7 +243,8 @@ class OperationRefused(EntryBase, frozen=True, gc=False, array_like=True, tag=50
 
 
 _Taken = BetAccepted | BetPartlyAccepted
-_Bet = _Taken | BetPending | BetRejected | BetConfirmed | BetDeclined | BetCancelled
+_Decided = BetConfirmed | BetPartlyConfirmed | BetDeclined | BetCancelled
+_Bet = _Taken | BetPending | BetRejected | _Decided
 _Reply = CancelRejected | BetRepeated | BetConflict | RequestRefused | RecordDeadLettered
 _Event = EventWasOpened | EventIsStarting | EventRetired | OperationRefused
 _Market = MarketWasOpened | MarketChanged | OddsSet | SelectionWasRemoved

@@ -31,6 +31,8 @@ class SelectionImage(Struct, frozen=True, gc=False, omit_defaults=True):
     """One selection: status ACTIVE, REMOVED, WINNER, LOSER, each-way PLACED; `odds_e4` 0: none.
 
     Exchange: `odds_e4` is the best price to back at, `staked_minor` what was matched in all.
+    `probability_e6` in millionths: of a fixed book that shows it, what the odds stand for less the
+    margin; of a market maker, the price of the next share. `shares_minor`: what it has sold.
     """
 
     selection_id: int
@@ -39,6 +41,8 @@ class SelectionImage(Struct, frozen=True, gc=False, omit_defaults=True):
     odds_e4: int
     staked_minor: int
     exchange: ExchangeImage | None = None
+    probability_e6: int = 0
+    shares_minor: int = 0
 
 
 class MakerImage(Struct, frozen=True, gc=False):

@@ -85,7 +85,7 @@ class Market(Struct, frozen=True):
     in_play: bool = False
     bet_delay_ms: Annotated[int, Meta(ge=0, le=BET_DELAY_MS_MAX)] = 0
     number_of_winners: Annotated[int, Meta(ge=1, le=SELECTIONS_PER_MARKET_MAX)] = 1
-    ladder: Literal["CLASSIC", "FINEST", "CUSTOM"] = "CLASSIC"
+    ladder: Literal["CLASSIC", "FINEST", "CUSTOM", "ANY"] = "CLASSIC"
     stake_min_minor: Annotated[int, Meta(ge=1, le=STAKE_MAX_MINOR)] = 1
     stake_max_minor: Annotated[int, Meta(ge=1, le=STAKE_MAX_MINOR)] = STAKE_MAX_MINOR
     loss_limit_minor: Money = 0
@@ -164,7 +164,8 @@ class SelectionRemoved(Struct, frozen=True, tag_field="type", tag="selection_rem
     """A selection is withdrawn: its bets are refunded.
 
     Exchange: matched odds of the others are cut by `reduction_factor_e4` (unset: the selection's
-    own), and unmatched orders on them lapse unless `keep_unmatched`.
+    own), and unmatched orders on them lapse unless `keep_unmatched`. Fixed, with Rule 4: so much is
+    deducted from winnings (unset: by the odds of the selection).
     """
 
     event_id: Id

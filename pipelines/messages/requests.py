@@ -49,7 +49,8 @@ class BetRequest(Struct, frozen=True, gc=False, tag_field="type", tag="bet"):
     pool, whose bets carry no price; `market_version` as in the odds image that the bettor saw.
     On an exchange it is an order: `stake_minor` is the backer's stake at a limit of `odds_e4`, or
     what is at risk where a lay is to be matched at the starting price. `accept_partial`: of a
-    stake above the house's limits the part within them is taken.
+    stake above the house's limits the part within them is taken. `price_limit_e6`, in millionths:
+    of a market maker shares are bought until the next one costs this, for the stake at most.
     """
 
     bet_id: Id
@@ -69,6 +70,7 @@ class BetRequest(Struct, frozen=True, gc=False, tag_field="type", tag="bet"):
     time_in_force: TimeInForce = ""
     min_fill_minor: Annotated[int, Meta(ge=0, le=STAKE_MAX_MINOR)] = 0
     accept_partial: bool = False
+    price_limit_e6: Annotated[int, Meta(ge=0, le=999_999)] = 0
 
 
 class CancelRequest(Struct, frozen=True, gc=False, tag_field="type", tag="cancel"):
@@ -113,6 +115,7 @@ class CashOutRequest(Struct, frozen=True, gc=False, tag_field="type", tag="cash_
     """Ask what a bet is worth now (`amount_minor` 0), or to be paid that and close it.
 
     `amount_minor` as in the quote; a lower one is taken too, down to `tolerance_minor` below.
+    `keep_stake_minor`: how much of the stake stays in the bet, 0 for none.
     """
 
     bet_id: Id
@@ -122,6 +125,7 @@ class CashOutRequest(Struct, frozen=True, gc=False, tag_field="type", tag="cash_
     tolerance_minor: Annotated[int, Meta(ge=0, le=MONEY_MAX_MINOR)] = 0
     client_id: str = ""
     v: Annotated[int, Meta(ge=1, le=1)] = 1
+    keep_stake_minor: Annotated[int, Meta(ge=0, le=STAKE_MAX_MINOR)] = 0
 
 
 Request = BetRequest | CancelRequest | ReplaceRequest | UpdateRequest | CashOutRequest

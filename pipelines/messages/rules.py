@@ -50,7 +50,8 @@ class FixedRules(Struct, frozen=True):
     `payout_max_minor` a bet. Terms: `each_way_divisor` makes each bet half a win bet, half a place
     bet at that fraction of the odds on `each_way_places` places; `rule_4` reduces winnings after a
     withdrawal. `line` of a handicap or total in quarters of a goal, -3 is -0.75.
-    `cash_out_margin_e4` is what a bet is bought back for less than it is worth.
+    `cash_out_margin_e4` is what a bet is bought back for less than it is worth. `show_fair`: the
+    odds image says which probabilities the odds stand for, less the margin by the `margin_model`.
     """
 
     margin_model: Literal["proportional", "additive", "power", "shin", "odds_ratio"] = (
@@ -68,10 +69,23 @@ class FixedRules(Struct, frozen=True):
     line_type: Literal["", "HANDICAP", "TOTAL"] = ""
     line: Annotated[int, Meta(ge=-4_000, le=4_000)] = 0
     cash_out_margin_e4: Annotated[int, Meta(ge=0, le=10_000)] = 0
+    show_fair: bool = False
 
     def cashes_out(self) -> bool:
         """Return whether the odds of a moment say what a bet is worth: not so of these terms."""
         return not self.each_way_divisor and not self.line_type
+
+
+#: Pairs of a calculated dividend and what is paid below it, in ten-thousandths.
+Floors = Annotated[
+    tuple[
+        tuple[
+            Annotated[int, Meta(ge=1, le=ODDS_MAX_E4)], Annotated[int, Meta(ge=1, le=ODDS_MAX_E4)]
+        ],
+        ...,
+    ],
+    Meta(max_length=FLOORS_MAX),
+]
 
 
 class PoolRules(Struct, frozen=True):
@@ -79,23 +93,18 @@ class PoolRules(Struct, frozen=True):
 
     `carry_in_minor` was carried over from another pool and is shared with the net pool;
     `no_winner` says what happens where nobody staked on a winner. `floors`: pairs of a calculated
-    dividend and what is paid where it is lower than that. `combination`: selections are orders of
-    finish of so many runners, named by `combinations`: selection id and runner ids in order.
+    dividend and what is paid where it is lower than that; `dead_heat_floors` the same of selections
+    that share a place, in place of `floors` and the minimum dividend. `combination`: selections are
+    orders of finish of so many runners, named by `combinations`: selection id and runner ids in
+    order. `rounding` of dividends to the breakage; to the nearest may cost more than the pool has.
     """
 
     carry_in_minor: Annotated[int, Meta(ge=0, le=STAKE_MAX_MINOR)] = 0
-    no_winner: Literal["refund", "carry_over"] = "refund"
-    floors: Annotated[
-        tuple[
-            tuple[
-                Annotated[int, Meta(ge=1, le=ODDS_MAX_E4)],
-                Annotated[int, Meta(ge=1, le=ODDS_MAX_E4)],
-            ],
-            ...,
-        ],
-        Meta(max_length=FLOORS_MAX),
-    ] = ()
+    no_winner: Literal["refund", "carry_over", "next"] = "refund"
+    floors: Floors = ()
     combination: Literal["", "EXACTA", "QUINELLA", "TRIFECTA"] = ""
     combinations: Annotated[
         tuple[tuple[int, tuple[int, ...]], ...], Meta(max_length=SELECTIONS_PER_MARKET_MAX)
     ] = ()
+    dead_heat_floors: Floors = ()
+    rounding: Literal["down", "nearest"] = "down"

@@ -7,6 +7,7 @@
 | BetPending     | pending         | selection_id, stake_minor, odds_e4, due_ms; referred |
 | BetRejected    | rejected        | selection_id, stake_minor, odds_e4, code, reason |
 | BetConfirmed   | accepted        | odds_e4                                          |
+| BetPartlyConfirmed | accepted    | the same, stake_minor, asked_stake_minor         |
 | BetDeclined    | rejected        | code, reason                                     |
 | BetCancelled   | cancelled       |                                                  |
 | CancelRejected | cancel_rejected | code, reason                                     |
@@ -17,6 +18,7 @@
 | BetUnsettled   | unsettled       | payout_minor, owed_minor (the same), settlement  |
 | CashOutQuoted  | cash_out_quoted | amount_minor, odds_e4                            |
 | BetCashedOut   | cashed_out      | amount_minor, odds_e4                            |
+| BetPartlyCashedOut | cashed_out  | the same, stake_minor (left), closed_minor       |
 | CashOutRejected| cash_out_rejected | code, reason, amount_minor (0: none)           |
 
 BetRepeated gives the bet's present answer again, with `repeated` true: accepted, pending,
@@ -45,6 +47,7 @@ from pipelines.publisher.order_receipts import NO_ORDER_RECEIPT, ORDER_RECEIPTS
 __all__ = ["NO_RECEIPT", "RECEIPTS", "receipt_of"]
 
 _Fields = dict[str, Any]
+_Taken = e.BetAccepted | e.BetPartlyAccepted | e.BetConfirmed | e.BetPartlyConfirmed
 
 #: Statuses of a bet after it came out, as `BetRepeated` has them, and their result.
 RESULTS: Final[Mapping[str, str]] = MappingProxyType(
@@ -75,6 +78,7 @@ NO_RECEIPT: Final = frozenset(
         e.RiskWasSet,
         e.LeverWasSet,
         e.ReferralAccepted,
+        e.ShardRiskWasSet,
         e.OperationWaits,
         e.OperationTaken,
         *NO_ORDER_RECEIPT,
@@ -97,11 +101,16 @@ def _bet(entry: e.BetEntry, odds_e4: int) -> _Fields:
 
 
 def _accepted(entry: e.BetAccepted) -> tuple[str, _Fields]:
-    return "accepted", _bet(entry, entry.odds_e4)
+    return "accepted", _bet(entry, entry.odds_e4) | _shares(entry)
+
+
+def _shares(entry: _Taken) -> _Fields:
+    return {"shares_minor": entry.shares_minor} if entry.shares_minor else {}
 
 
 def _partly_accepted(entry: e.BetPartlyAccepted) -> tuple[str, _Fields]:
-    return "accepted", _bet(entry, entry.odds_e4) | {"asked_stake_minor": entry.asked_stake_minor}
+    told = _bet(entry, entry.odds_e4) | {"asked_stake_minor": entry.asked_stake_minor}
+    return "accepted", told | _shares(entry)
 
 
 def _pending(entry: e.BetPending) -> tuple[str, _Fields]:
@@ -124,7 +133,12 @@ def _offer(entry: e.BetRejected | e.BetDeclined) -> _Fields:
 
 
 def _confirmed(entry: e.BetConfirmed) -> tuple[str, _Fields]:
-    return "accepted", {"odds_e4": entry.odds_e4}
+    return "accepted", {"odds_e4": entry.odds_e4} | _shares(entry)
+
+
+def _partly_confirmed(entry: e.BetPartlyConfirmed) -> tuple[str, _Fields]:
+    stakes = {"stake_minor": entry.stake_minor, "asked_stake_minor": entry.asked_stake_minor}
+    return "accepted", {"odds_e4": entry.odds_e4} | stakes | _shares(entry)
 
 
 def _declined(entry: e.BetDeclined) -> tuple[str, _Fields]:
@@ -183,6 +197,13 @@ def _bought_back(entry: co.BetCashedOut) -> tuple[str, _Fields]:
     return "cashed_out", {"amount_minor": entry.amount_minor, "odds_e4": entry.odds_e4}
 
 
+def _partly_bought_back(entry: co.BetPartlyCashedOut) -> tuple[str, _Fields]:
+    left: _Fields = {"stake_minor": entry.stake_minor, "closed_minor": entry.closed_minor}
+    if entry.shares_minor:
+        left["shares_minor"] = entry.shares_minor
+    return "cashed_out", {"amount_minor": entry.amount_minor, "odds_e4": entry.odds_e4} | left
+
+
 def _not_bought_back(entry: co.CashOutRejected) -> tuple[str, _Fields]:
     told = _refusal(entry.code, entry.reason)
     return "cash_out_rejected", told | {"amount_minor": entry.amount_minor}
@@ -201,6 +222,7 @@ RECEIPTS: Final[Mapping[type[e.EntryBase], Callable[[Any], tuple[str, _Fields]]]
             e.BetPending: _pending,
             e.BetRejected: _rejected,
             e.BetConfirmed: _confirmed,
+            e.BetPartlyConfirmed: _partly_confirmed,
             e.BetDeclined: _declined,
             e.BetCancelled: _cancelled,
             e.CancelRejected: _cancel_rejected,
@@ -211,6 +233,7 @@ RECEIPTS: Final[Mapping[type[e.EntryBase], Callable[[Any], tuple[str, _Fields]]]
             e.BetUnsettled: _unsettled,
             co.CashOutQuoted: _quoted,
             co.BetCashedOut: _bought_back,
+            co.BetPartlyCashedOut: _partly_bought_back,
             co.CashOutRejected: _not_bought_back,
             **ORDER_RECEIPTS,
             **BETTOR_RECEIPTS,

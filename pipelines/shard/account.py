@@ -30,9 +30,9 @@ def decide_account(
     seq = bettor.seq + 1 if bettor is not None else 1
     code, why = _operation_refusal(shard, key, bettor, operation)
     if code is not None:
-        yield e.OperationRefused(
-            key, 0 if bettor is None else seq, "", 0, name, code.value, why or SENTENCES[code]
-        )
+        event = shard.events.get(key)  # written there by mistake
+        seq = event.seq + 1 if event is not None else 0 if bettor is None else seq
+        yield e.OperationRefused(key, seq, "", 0, name, code.value, why or SENTENCES[code])
         return
     client_id = operation.client_id
     if isinstance(operation, ao.AccountSet):

@@ -18,7 +18,7 @@ def pending(
     due_ms: int,
     referred: bool = False,
 ) -> e.BetPending:
-    """Return that a bet waits until `due_ms`: for the bet delay, or a trader's word."""
+    """Return that a bet waits until `due_ms`: for the bet delay, a trader's word, its money."""
     return e.BetPending(
         event.event_id,
         event.seq + 1,
@@ -34,6 +34,7 @@ def pending(
         bet.market_version,
         due_ms,
         referred=referred,
+        accept_partial=bet.accept_partial,
     )
 
 

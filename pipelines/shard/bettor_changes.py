@@ -210,10 +210,11 @@ def _funds_held(
 def _leg_held(
     shard: ShardState, event: EventState, market: MarketState, entry: be.LegHeld, at_ms: int
 ) -> None:
-    taken = market.book.taken if isinstance(market.book, FixedBook) else 0
-    market.legs[(entry.client_id, entry.bet_id, entry.leg)] = Leg(
-        entry.selection_id, entry.odds_e4, taken, at_ms
-    )
+    taken, withdrawals = 0, 0
+    if isinstance(market.book, FixedBook):
+        taken, withdrawals = market.book.taken, len(market.book.withdrawals)
+    leg = Leg(entry.selection_id, entry.odds_e4, taken, at_ms, withdrawals=withdrawals)
+    market.legs[(entry.client_id, entry.bet_id, entry.leg)] = leg
 
 
 def _leg_kept(

@@ -6,6 +6,7 @@ or withdrawal that comes later touches the bet.
 
 from pipelines.books.cash_out import cash_out_minor
 from pipelines.books.fixed import FixedBook
+from pipelines.books.lmsr_book import LmsrBook
 from pipelines.codes import SENTENCES, Code
 from pipelines.messages import cash_out_entries as co
 from pipelines.messages import entries as e
@@ -22,6 +23,7 @@ from pipelines.shard.state import (
     EventState,
     MarketState,
     ShardState,
+    ShareBet,
 )
 
 __all__ = ["decide_cash_out"]
@@ -58,7 +60,11 @@ def decide_cash_out(
         return e.BetRepeated(*head, STATUS_NAMES[bet.status], bet.odds_e4, bet.code)
     if isinstance(bet, Order) and event is not None:
         return _cash_out_order(event, market, head, request, bet, at_ms)
-    found = _worth(market, bet)
+    kept = request.keep_stake_minor
+    done = bet.status == ACCEPTED and bet.stake_minor == kept  # it was brought down to this before
+    if done and event is not None and (client_id, bet.bet_id) in event.parts:
+        return e.BetRepeated(*head, STATUS_NAMES[bet.status], bet.odds_e4, bet.code)
+    found = _worth(market, bet, kept)
     if isinstance(found, Code):
         return co.CashOutRejected(*head, found.value, _WHY.get(found, SENTENCES[found]))
     amount, odds_e4 = found
@@ -67,8 +73,13 @@ def decide_cash_out(
     if amount < request.amount_minor - request.tolerance_minor:
         code = Code.ODDS_CHANGED
         return co.CashOutRejected(*head, code.value, _WHY[code], amount)
-    rest = bet.stake_minor - amount
-    return co.BetCashedOut(*head, amount, odds_e4, (("house:cash_out", rest),) if rest else ())
+    closed = bet.stake_minor - kept
+    rest = closed - amount
+    postings = (("house:cash_out", rest),) if rest else ()
+    if kept:
+        shares = bet.shares_minor - shares_of(bet, closed) if isinstance(bet, ShareBet) else 0
+        return co.BetPartlyCashedOut(*head, amount, odds_e4, postings, kept, closed, shares)
+    return co.BetCashedOut(*head, amount, odds_e4, postings)
 
 
 def _cash_out_order(
@@ -83,6 +94,9 @@ def _cash_out_order(
     hedge = hedge_of(market, order)
     if isinstance(hedge, Code):
         return co.CashOutRejected(*head, hedge.value, _WHY.get(hedge, SENTENCES[hedge]))
+    if request.keep_stake_minor:
+        code = Code.CASH_OUT_UNAVAILABLE
+        return co.CashOutRejected(*head, code.value, SENTENCES[code])
     worth, _, worst_e4 = hedge
     if not request.amount_minor:
         return co.CashOutQuoted(*head, worth, worst_e4)
@@ -102,28 +116,44 @@ _WHY = {
     Code.MARKET_SUSPENDED: "The market is suspended. Your bet stands.",
     Code.MARKET_NOT_OPEN_FOR_BETTING: "The market is closed. Your bet stands.",
     Code.BET_TAKEN_OR_LAPSED: "The bet is not open any more.",
+    Code.INVALID_BET_SIZE: "The part to keep must be smaller than the stake.",
 }
 
 
-def _worth(market: MarketState, bet: Bet) -> tuple[int, int] | Code:
-    """Return what a bet is bought back for now, and its selection's odds, or why it is not."""
+def shares_of(bet: Bet, closed_minor: int) -> int:
+    """Return how many of a bet's shares go with so much of its stake, rounded down."""
+    return bet.pays_minor() * closed_minor // bet.stake_minor
+
+
+def _worth(market: MarketState, bet: Bet, kept_minor: int) -> tuple[int, int] | Code:
+    """Return what a bet, or all of it but the kept part of its stake, is bought back for now.
+
+    With its selection's odds; or why it is not.
+    """
     if bet.status != ACCEPTED:
         return Code.BET_IN_PROGRESS if bet.status == PENDING else Code.BET_TAKEN_OR_LAPSED
+    if kept_minor >= bet.stake_minor:
+        return Code.INVALID_BET_SIZE
     book = market.book
     # With a bet delay the bettor may know more than the odds do.
     delayed = market.in_play and market.bet_delay_ms > 0
-    if not isinstance(book, FixedBook) or delayed or not book.rules.cashes_out():
+    cashes_out = book.sells_shares or (isinstance(book, FixedBook) and book.rules.cashes_out())
+    if delayed or not cashes_out:
         return Code.CASH_OUT_UNAVAILABLE
     if market.status != "OPEN":
         suspended = market.status == "SUSPENDED"
         return Code.MARKET_SUSPENDED if suspended else Code.MARKET_NOT_OPEN_FOR_BETTING
     if market.selections[bet.selection_id] != "ACTIVE":
         return Code.RUNNER_REMOVED
-    odds_e4 = book.odds(bet.selection_id)
+    odds_e4, closed = book.odds(bet.selection_id), bet.stake_minor - kept_minor
+    if isinstance(book, LmsrBook):
+        amount = book.proceeds_minor(bet.selection_id, shares_of(bet, closed))
+        return (amount, odds_e4) if amount else Code.CASH_OUT_UNAVAILABLE
+    assert isinstance(book, FixedBook)
     # Only withdrawals ask for the bet's place among all, and they are rare.
     number = market.bets.index(bet) if book.withdrawals else 0
     amount = cash_out_minor(
-        bet.stake_minor,
+        closed,
         bet.odds_e4,
         odds_e4,
         book.rules.cash_out_margin_e4,

@@ -3,13 +3,14 @@
 from pipelines.books.engines import open_book
 from pipelines.books.exchange import ExchangeBook
 from pipelines.books.fixed import FixedBook
+from pipelines.books.lmsr_book import LmsrBook
 from pipelines.limits import RETIRED_EVENTS_MAX
 from pipelines.messages import cash_out_entries as co
 from pipelines.messages import entries as e
 from pipelines.shard.clock import timers_of
 from pipelines.shard.isolation_changes import retire_when_settled
 from pipelines.shard.order import Order
-from pipelines.shard.risk_changes import count_bet, note_prices
+from pipelines.shard.risk_changes import count_bet, forget_market, note_prices
 from pipelines.shard.settling_changes import arm
 from pipelines.shard.state import (
     ACCEPTED,
@@ -20,6 +21,7 @@ from pipelines.shard.state import (
     MarketState,
     Settling,
     ShardState,
+    ShareBet,
 )
 
 
@@ -50,6 +52,8 @@ def event_retired(
 ) -> None:
     """The event is forgotten, its id remembered for a while."""
     shard.account_markets -= sum(m.definition.accounts for m in event.markets.values())
+    for one in event.markets.values():
+        forget_market(shard, event, one)
     shard.timers.remove("retire", event.event_id, "", "")
     timers_of(shard, event, "start").remove("start", event.event_id, "", "")
     del shard.events[event.event_id]
@@ -110,7 +114,7 @@ def selection_removed(
     """A selection is withdrawn."""
     market.selections[entry.selection_id] = "REMOVED"
     market.version = market.material_version = entry.version
-    market.book.remove(entry.selection_id)
+    market.book.remove(entry.selection_id, entry.deduction_e4)
 
 
 def resulted(
@@ -138,12 +142,12 @@ def bet_settled(
     bet = event.bets.of(entry.client_id, entry.bet_id)
     assert bet is not None
     bet.status = RESULTS[entry.result]
-    count_bet(event, bet, -1)
+    count_bet(shard, event, bet, -1)
     bet.payout_minor = entry.payout_minor
     bet.settlement = entry.settlement
     market.escrow_minor -= entry.payout_minor
     if not entry.settlement:
-        market.book.give_back(bet.selection_id, bet.stake_minor, bet.odds_e4)
+        market.book.give_back(bet.selection_id, bet.stake_minor, bet.odds_e4, bet.pays_minor())
         return
     settling = market.settling
     assert settling is not None
@@ -179,7 +183,7 @@ def bet_unsettled(
     bet = event.bets.of(entry.client_id, entry.bet_id)
     assert bet is not None
     bet.status, bet.payout_minor = ACCEPTED, 0
-    count_bet(event, bet, 1)
+    count_bet(shard, event, bet, 1)
     market.escrow_minor += entry.payout_minor
     settling = market.settling
     if settling is not None and settling.kind == "reopen_part":
@@ -217,12 +221,35 @@ def cashed_out(
     """A bet is closed by its bettor: paid, and what is left of its stake is the house's."""
     bet = event.bets[(entry.client_id, entry.bet_id)]
     bet.status = CASHED_OUT
-    count_bet(event, bet, -1)
+    count_bet(shard, event, bet, -1)
     bet.payout_minor = entry.amount_minor
     rest = bet.stake_minor - entry.amount_minor
     market.escrow_minor -= bet.stake_minor
     market.cashed_out_minor += rest
     book = market.book
-    assert isinstance(book, FixedBook)
-    book.give_back(bet.selection_id, bet.stake_minor, bet.odds_e4)
+    assert isinstance(book, FixedBook | LmsrBook)
+    book.give_back(bet.selection_id, bet.stake_minor, bet.odds_e4, bet.pays_minor())
     book.total += rest
+
+
+def partly_cashed_out(
+    shard: ShardState,
+    event: EventState,
+    market: MarketState,
+    entry: co.BetPartlyCashedOut,
+    at_ms: int,
+) -> None:
+    """Part of a bet is closed: it goes on as one of a smaller stake, at the same odds."""
+    key = (entry.client_id, entry.bet_id)
+    bet, book = event.bets[key], market.book
+    assert isinstance(book, FixedBook | LmsrBook)
+    event.parts.setdefault(key, bet.stake_minor)
+    count_bet(shard, event, bet, -1)
+    book.give_back(bet.selection_id, bet.stake_minor, bet.odds_e4, bet.pays_minor())
+    bet.stake_minor = entry.stake_minor
+    if isinstance(bet, ShareBet):
+        bet.shares_minor = entry.shares_minor
+    book.keep(bet.selection_id, bet.stake_minor, bet.odds_e4, bet.pays_minor())
+    book.total += entry.closed_minor - entry.amount_minor
+    count_bet(shard, event, bet, 1)
+    market.escrow_minor -= entry.closed_minor

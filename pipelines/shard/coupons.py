@@ -4,13 +4,14 @@ Looks at the state and changes nothing. A coupon is pending until every event ha
 its leg; one refusal, or no answer by the deadline, refuses the coupon and lets the others go.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
-from pipelines.books.multiples import line_count, payout_minor, sizes_of
+from pipelines.books.multiples import line_count, payout_max_minor, payout_minor, sizes_of
 from pipelines.codes import SENTENCES, Code
 from pipelines.limits import (
     BETTORS_PER_SHARD_MAX,
+    COUPON_PAYOUT_MAX_MINOR,
     COUPONS_PER_BETTOR_MAX,
     STAKE_MAX_MINOR,
     TRANSFER_DEADLINE_MS,
@@ -71,11 +72,18 @@ def _refusal(
         return Code.INVALID_BET_TYPE
     if len({leg.event_id for leg in request.legs}) != len(request.legs):
         return Code.RELATED_CONTINGENCY
-    if stake > STAKE_MAX_MINOR:
+    asked = [leg.odds_e4 for leg in request.legs]
+    if stake > STAKE_MAX_MINOR or _pays_too_much(request, sizes, asked):
         return Code.ABOVE_MAX_BET_AMOUNT
     if len(bettor.coupons) >= COUPONS_PER_BETTOR_MAX:
         return Code.TOO_MANY_BETS
     return funds_refusal(bettor, stake) if bettor.is_open else None
+
+
+def _pays_too_much(coupon: CouponRequest | Coupon, sizes: Sequence[int], odds: list[int]) -> bool:
+    """Whether a coupon could pay more than any: its payout could not be written down."""
+    unit = coupon.unit_stake_minor
+    return payout_max_minor(unit, sizes, odds, coupon.each_way) > COUPON_PAYOUT_MAX_MINOR
 
 
 def _asked(client_id: str, request: CouponRequest, number: int, stake_minor: int) -> t.Send:
@@ -145,6 +153,9 @@ def _answered(bettor: BettorState, coupon: Coupon, body: t.LegAnswered) -> Decid
     if not all(leg.odds_e4 for leg in coupon.legs):
         return
     odds = tuple(leg.odds_e4 for leg in coupon.legs)
+    if _pays_too_much(coupon, coupon.sizes, list(odds)):  # at better odds than it asked for
+        yield from _decline(bettor, coupon, -1, Code.ABOVE_MAX_BET_AMOUNT)
+        return
     yield be.CouponAccepted(key, bettor.seq + 1, "", 0, *head, coupon.stake_minor, odds)
     held = bettor.holds.get((COUPONS, coupon.bet_id))
     if held is not None:
@@ -180,7 +191,8 @@ def _settle(bettor: BettorState, coupon: Coupon) -> Decided:
     if coupon.status != ACCEPTED or not _is_decided(coupon):
         return
     key = bettor_key(bettor.client_id)
-    payout = coupon_payout_minor(coupon)
+    # Earlier programs took coupons that could pay more than can be written down.
+    payout = min(coupon_payout_minor(coupon), COUPON_PAYOUT_MAX_MINOR)
     void = all(leg.is_known and leg.win == (1, 1) for leg in coupon.legs)
     result = "void" if void else "win" if payout else "loss"
     rest = coupon.stake_minor - payout

@@ -29,7 +29,7 @@ __all__ = ["JOURNAL_VERSION", "Drained", "Emitter"]
 
 JOURNAL_VERSION = 1
 
-_BETS_TAKEN = frozenset({e.BetAccepted, e.BetPartlyAccepted, e.BetConfirmed})
+_BETS_TAKEN = frozenset({e.BetAccepted, e.BetPartlyAccepted, e.BetConfirmed, e.BetPartlyConfirmed})
 _ENDS = frozenset({e.MarketSettled, e.MarketUnsettled})
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -132,6 +132,7 @@ class Emitter:
         return (
             not state.account_markets
             and event.risk is None
+            and state.risk_over(event) is None
             and market.exchange is None
             and settling is not None
             and settling.kind in ("settle", "roll_back")

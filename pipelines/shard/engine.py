@@ -11,8 +11,9 @@ from pipelines.messages import entries as e
 from pipelines.messages.account_operations import AccountOperation
 from pipelines.messages.isolation_entries import RequestTaken
 from pipelines.messages.isolation_operations import IsolationOperation
-from pipelines.messages.operations import BetsVoided, Result
+from pipelines.messages.operations import BetsVoided, Operation, Result
 from pipelines.messages.requests import BetRequest
+from pipelines.messages.risk_operations import ShardRiskSet
 from pipelines.messages.transfers import Forwarded, Send
 from pipelines.ports import Record
 from pipelines.shard.account import decide_account
@@ -43,16 +44,15 @@ from pipelines.shard.keys import Keys
 from pipelines.shard.legs import void_legs
 from pipelines.shard.operations import decide_operation
 from pipelines.shard.requests import decide_request
+from pipelines.shard.risk_desk import decide_shard_risk
 from pipelines.shard.state import EventState, ShardState
 from pipelines.shard.unanswerable import lettered, refusal_of
 from pipelines.topics import BETS, TRANSFERS
 
 __all__ = ["Drained", "Engine"]
 
-_BETS_TAKEN = frozenset({e.BetAccepted, e.BetPartlyAccepted, e.BetConfirmed})
 #: Entries that set a timer by wall time, whatever their event's clock.
 _BY_WALL = frozenset({e.MarketResulted, e.MarketSettled})
-_ENDS = frozenset({e.MarketSettled, e.MarketUnsettled})
 
 Answer = e.Entry | list[e.Entry] | list[e.Entry | Send]
 
@@ -202,7 +202,7 @@ class Engine:
                 self._apply(one, at_ms)
             return
         operation = decode_operation(item.value)
-        assert not isinstance(operation, Unreadable | AccountOperation | IsolationOperation)
+        assert isinstance(operation, Operation)
         for entry in decide_operation(state, key, operation, at_ms):
             self._emit(entry, at_ms)
 
@@ -221,6 +221,11 @@ class Engine:
             self._pass_time(record, key)
             for entry in decide_account(state, key, operation):
                 self._emit(entry, time_of(state, None, 0, record.timestamp_ms))
+            return
+        if isinstance(operation, ShardRiskSet):
+            self._pass_time(record, key)
+            found = decide_shard_risk(state, key, operation)
+            self._emit(found, time_of(state, None, 0, record.timestamp_ms))
             return
         wall_ms = max(state.now_ms, record.timestamp_ms)
         if isinstance(operation, Result):

@@ -47,6 +47,7 @@ def with_funds(
         due_ms,
         hold_ms=wall_ms + TRANSFER_DEADLINE_MS,
         referred=isinstance(answer, e.BetPending) and answer.referred,
+        accept_partial=isinstance(answer, e.BetPending) and answer.accept_partial,
     )
     body = t.FundsAsked(answer.event_id, answer.bet_id, answer.stake_minor)
     return [pending, t.Send(bettor_key(answer.client_id), body)]
@@ -90,7 +91,7 @@ def follow(shard: ShardState, entry: e.Entry) -> t.Send | None:
     return None if body is None else t.Send(bettor_key(entry.client_id), body)
 
 
-def _taken(event: EventState, entry: e.BetConfirmed) -> t.Body:
+def _taken(event: EventState, entry: e.BetConfirmed | e.BetPartlyConfirmed) -> t.Body:
     stake_minor = event.bets[(entry.client_id, entry.bet_id)].stake_minor
     return t.FundsTaken(entry.event_id, entry.bet_id, stake_minor)
 
@@ -108,7 +109,7 @@ def _taken_back(event: EventState, entry: e.BetUnsettled) -> t.Body | None:
     return _payment(entry, -entry.payout_minor) if entry.payout_minor else None
 
 
-def _bought_back(event: EventState, entry: co.BetCashedOut) -> t.Body:
+def _bought_back(event: EventState, entry: co.BetCashedOut | co.BetPartlyCashedOut) -> t.Body:
     return t.FundsPaid(entry.event_id, entry.bet_id, entry.amount_minor, 0)
 
 
@@ -118,9 +119,11 @@ def _payment(entry: e.BetSettled | e.BetUnsettled, amount_minor: int) -> t.Body:
 
 _FOLLOW: Final[dict[type, Callable[[EventState, Any], t.Body | None]]] = {
     e.BetConfirmed: _taken,
+    e.BetPartlyConfirmed: _taken,
     e.BetDeclined: _returned,
     e.BetCancelled: _returned,
     e.BetSettled: _paid,
     e.BetUnsettled: _taken_back,
     co.BetCashedOut: _bought_back,
+    co.BetPartlyCashedOut: _bought_back,
 }

@@ -38,6 +38,8 @@ def _parts(shard: ShardState) -> Iterator[bytes]:
     )
     if shard.arriving:
         yield _encode(list(shard.arriving.items()))
+    if shard.risk is not None:
+        yield _encode(shard.risk.hashed())
     for key, bettor in shard.bettors.items():
         yield _encode((key, bettor))
     for event in shard.events.values():
@@ -89,6 +91,7 @@ def _event_parts(event: EventState) -> Iterator[bytes]:
                 list(market.commissions.items()),
                 list(market.holds.items()),
                 list(market.referred),
+                list(market.partial),
                 list(market.legs.items()),
                 market.factors,
                 market.finish,

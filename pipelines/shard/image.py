@@ -1,13 +1,16 @@
 """A market as bettors see it, made from the state alone, so that a fold makes the same."""
 
+from collections.abc import Iterator
 from itertools import islice
 from typing import Final
 
 from msgspec import structs
 
 from pipelines.books.exchange import ExchangeBook, Runner
+from pipelines.books.fixed import FixedBook
 from pipelines.books.lmsr_book import LmsrBook
-from pipelines.limits import TRADED_PRICES_SHOWN
+from pipelines.books.margin import probabilities_of
+from pipelines.limits import ODDS_ONE, TRADED_PRICES_SHOWN
 from pipelines.messages import bettor_entries as be
 from pipelines.messages import cash_out_entries as co
 from pipelines.messages import entries as e
@@ -75,6 +78,8 @@ def image_of(event: EventState, market: MarketState) -> OddsImage:
                 for s in definition.selections
             ]
         )
+        if book.sells_shares or (definition.fixed is not None and definition.fixed.show_fair):
+            selections = tuple(_with_probabilities(market, selections))
         staked = sum([staked for _, staked in shown.values()])
     if market.settled and not market.refund:
         placed = _placed(market)
@@ -107,6 +112,25 @@ def _selection(
     if status in EARLY:
         odds_e4 = 0  # nobody can bet on it any more
     return SelectionImage(selection.selection_id, selection.name, status, odds_e4, staked_minor)
+
+
+def _with_probabilities(
+    market: MarketState, selections: tuple[SelectionImage, ...]
+) -> Iterator[SelectionImage]:
+    """Yield selections with a market maker's prices and shares, or what fixed odds stand for."""
+    book = market.book
+    shares = book.owed if isinstance(book, LmsrBook) else {}
+    if isinstance(book, LmsrBook):
+        found = book.prices()
+    else:
+        assert isinstance(book, FixedBook)
+        inverse = {s.selection_id: ODDS_ONE / s.odds_e4 for s in selections if s.odds_e4}
+        fair = probabilities_of(list(inverse.values()), book.rules.margin_model) if inverse else []
+        found = dict(zip(inverse, fair, strict=True))
+    for one in selections:
+        millionths = round(found.get(one.selection_id, 0.0) * 1_000_000)
+        sold = shares.get(one.selection_id, 0)
+        yield structs.replace(one, probability_e6=millionths, shares_minor=sold)
 
 
 def _of_exchange(market: MarketState, book: ExchangeBook) -> tuple[SelectionImage, ...]:

@@ -64,6 +64,8 @@ def _exchange_problem(market: o.Market) -> str:
     """Say which rules of an exchange do not go together, "" where all do."""
     if problem := bands_problem(market):
         return problem
+    if market.ladder == "ANY" and market.engine != "fixed":
+        return "the ladder ANY is for bookmakers"
     if market.engine == "exchange" and market.accounts:
         return "an exchange takes no bets from accounts"
     if market.engine != "exchange":

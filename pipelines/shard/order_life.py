@@ -111,7 +111,8 @@ def withdraw(
     own = {s.selection_id: s.adjustment_factor_e4 for s in market.definition.selections}
     factor = operation.reduction_factor_e4
     factor_e4 = own[removed] if isinstance(factor, UnsetType) else factor
-    yield e.SelectionWasRemoved(*numbers.next(), removed, market.version + 1, reason)
+    version = market.version + 1
+    yield e.SelectionWasRemoved(*numbers.next(), removed, version, reason, factor_e4)
     # Kept orders could be crossed virtually once a selection is missing.
     keep = operation.keep_unmatched and not market.definition.cross_matching
     place = market.definition.number_of_winners > 1

@@ -12,6 +12,8 @@ alone, however they are cut into batches and whether a tick or a record set it o
 from collections.abc import Iterator
 from itertools import islice
 
+from msgspec import UnsetType
+
 from pipelines.books.fixed import FixedBook
 from pipelines.books.results import outcome_of, winners_of
 from pipelines.codes import Code
@@ -145,10 +147,12 @@ def _settle_chunk(
     refund, factors, settlement = market.refund, market.factors, market.settlement
     assert market.settling is not None
     why = market.settling.reason if refund else ""
+    if dividends:  # of a pool: also those who come next where nobody staked on the winners
+        winners = tuple([selection_id for selection_id, _ in dividends])
     fixed = book if isinstance(book, FixedBook) and (factors or book.withdrawals) else None
     terms = fixed.terms(winners, factors) if fixed is not None else {}
     event_id, event_seq, market_id, market_seq = numbers.ahead(0)
-    payout_of = book.payout
+    payout_of, shares = book.payout, book.sells_shares
     number = first - 1
     for bet in market.bets[first:last]:
         number += 1
@@ -161,7 +165,12 @@ def _settle_chunk(
                 bet.stake_minor, bet.odds_e4, terms[bet.selection_id], number
             )
         elif bet.selection_id in winners:
-            payout = payout_of(bet.stake_minor, bet.odds_e4, bet.selection_id, winners, dividends)
+            if shares:
+                payout = bet.pays_minor() // len(winners)
+            else:
+                payout = payout_of(
+                    bet.stake_minor, bet.odds_e4, bet.selection_id, winners, dividends
+                )
             result = "win" if payout else "loss"
         else:
             payout, result = 0, "loss"
@@ -277,5 +286,12 @@ def refund_selection(
 ) -> Iterator[e.Entry]:
     """Yield the withdrawal of a selection and the refunds of all that was staked on it."""
     reason = operation.reason or "selection withdrawn"
-    yield e.SelectionWasRemoved(*numbers.next(), operation.selection_id, market.version + 1, reason)
-    yield from _refund(market, numbers, operation.selection_id, 0, 0, reason)
+    removed, deduction_e4 = operation.selection_id, 0
+    if isinstance(market.book, FixedBook) and market.book.rules.rule_4:
+        announced = operation.reduction_factor_e4
+        deduction_e4 = (
+            market.book.deduction_for_e4(removed) if isinstance(announced, UnsetType) else announced
+        )
+    version = market.version + 1
+    yield e.SelectionWasRemoved(*numbers.next(), removed, version, reason, deduction_e4)
+    yield from _refund(market, numbers, removed, 0, 0, reason)

@@ -6,13 +6,14 @@ from msgspec import Struct, field
 
 from pipelines.books.book import Book
 from pipelines.books.exchange import ExchangeBook
+from pipelines.books.rounding import payout_minor
 from pipelines.messages.operations import Market as MarketDefinition
 from pipelines.messages.operations import SettlingOperation
 from pipelines.messages.requests import PricePolicy
 from pipelines.shard.away import Away
 from pipelines.shard.bet_table import BetKey, BetTable
 from pipelines.shard.bettor import BettorState
-from pipelines.shard.risk_state import EventRisk
+from pipelines.shard.risk_state import EventRisk, ShardRisk
 from pipelines.shard.timers import Timer, Timers
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "MarketState",
     "Settling",
     "ShardState",
+    "ShareBet",
     "Timer",
 ]
 
@@ -86,9 +88,27 @@ class Bet(Struct, gc=False):
     due_ms: int = 0
     code: str = ""
 
+    def pays_minor(self) -> int:
+        """Return what the bet pays if it wins outright, stake included; not of an order."""
+        return payout_minor(self.stake_minor, self.odds_e4)
+
+
+class ShareBet(Bet, gc=False):
+    """A bet with a market maker, of an entry that says how many shares it bought."""
+
+    shares_minor: int = 0
+
+    def pays_minor(self) -> int:
+        """Return its shares: each pays a unit."""
+        return self.shares_minor
+
 
 class Leg(Struct):
-    """A leg of a coupon whose home is elsewhere; `number` of single bets were taken before it."""
+    """A leg of a coupon whose home is elsewhere.
+
+    So many (`number`) single bets were taken before it, and so many withdrawals had come; -1 in
+    what a program handed over that did not count them.
+    """
 
     selection_id: int
     odds_e4: int
@@ -97,6 +117,7 @@ class Leg(Struct):
     kept: bool = False
     voided: bool = False
     settlement: int = 0
+    withdrawals: int = -1
 
 
 class Settling(Struct):
@@ -159,6 +180,7 @@ class MarketState(Struct):
     settled_early: tuple[int, int, int] = (0, 0, 0)  # of the coming settlement: bets, staked, paid
     settling: Settling | None = None
     waiting: list[SettlingOperation] = []  # for the end of it
+    partial: dict[BetKey, None] = {}  # pending bets of which a part may be taken
 
 
 class EventState(Struct):
@@ -201,3 +223,11 @@ class ShardState(Struct):
     account_markets: int = 0  # that take bets from accounts alone
     timers: Timers = field(default_factory=Timers)
     arriving: dict[tuple[str, str], list[bytes]] = {}  # parts of markets on their way here
+    risk: ShardRisk | None = None  # where limits are set for all its books
+
+    def risk_over(self, event: EventState) -> ShardRisk | None:
+        """Return the limits that an event is held to and counts towards; None where there are none.
+
+        An event in feed time is a replay or a simulation: it decides the same beside any others.
+        """
+        return None if event.feed_clock else self.risk

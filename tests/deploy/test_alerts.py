@@ -88,6 +88,10 @@ CASES = {
     ],
     "OverroundPushesRepeat": [("overround_notifier_retried_total{reason='edge'}", "0+10x40")],
     "OverroundSnapshotsOld": [("overround_snapshot_behind_records{partition='0'}", "2000000x20")],
+    "OverroundLossNearLimit": [
+        ("overround_house_loss_minor{partition='0'}", "81x20"),
+        ("overround_house_loss_limit_minor{partition='0'}", "100x20"),
+    ],
 }
 QUIET = {
     "OverroundActorDown": [("overround_actor_up{actor='shard-000'}", "1 1 0 1x20")],
@@ -113,6 +117,12 @@ QUIET = {
     "OverroundPushesRepeat": [("overround_notifier_retried_total{reason='edge'}", "0+1x40")],
     "OverroundSnapshotsOld": [
         ("overround_snapshot_behind_records{partition='0'}", "2000000x4 0+50000x16")
+    ],
+    "OverroundLossNearLimit": [
+        ("overround_house_loss_minor{partition='0'}", "79x20"),
+        ("overround_house_loss_minor{partition='1'}", "79x20"),
+        ("overround_house_loss_limit_minor{partition='0'}", "100x20"),
+        ("overround_house_loss_limit_minor{partition='1'}", "0x20"),
     ],
 }
 

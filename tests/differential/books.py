@@ -5,6 +5,7 @@ from fractions import Fraction
 from typing import Any
 
 from pipelines.messages import entries as e
+from tests.differential.answers import answer, money, taken_back
 from tests.differential.life import Life
 from tests.oracles.market import MarketModel, ModelBet, e4
 from tests.oracles.pool import PoolRules
@@ -21,7 +22,9 @@ class BookLife(Life):
 
     expected_of_all = frozenset({
         "accepted", "pending", "rejected", "repeated", "conflict", "confirmed", "declined",
-        "voided", "settled", "refund", "dead heat", "rolled back",
+        "voided", "settled", "refund", "dead heat", "rolled back", "quoted", "cashed out",
+        "partly cashed out", "not cashed out", "settled early", "opened again", "early and settled",
+        "void with some settled early", "rolled back with some settled early",
     })  # fmt: skip
 
     def __init__(self, number: int) -> None:
@@ -43,6 +46,7 @@ class BookLife(Life):
             "minimum_dividend_e4": chance.choice([0, 6_000, 10_000, 10_500, 11_000]),
             "split": chance.choice(["net", "profit"]),
         }
+        margin = chance.choice([0, 0, 500, 9_999])
         common = {
             "number_of_winners": places,
             "stake_min_minor": chance.choice([1, 1, 10]),
@@ -56,7 +60,7 @@ class BookLife(Life):
             "engine": "pool" if self.is_pool else "fixed",
             "selections": [{"selection_id": s, "odds_e4": o} for s, o in odds.items()],
             **common,
-            **(rules if self.is_pool else {}),
+            **(rules if self.is_pool else {"fixed": {"cash_out_margin_e4": margin}}),
         }
         self.desk.open(market)
         pool_rules = PoolRules(
@@ -75,12 +79,14 @@ class BookLife(Life):
             offered={s: Fraction(o, 10_000) for s, o in odds.items()},
             delay_ms=delay_ms,
             in_play=bool(common["in_play"]),
+            margin=Fraction(margin, 10_000),
         )
 
     def steps(self) -> list[Callable[[], None]]:
         steps: list[Callable[[], None]] = [self.bet] * 30 + [self.repeat] * 3 + [self.conflict] * 2
         steps += [self.price] * 5 + [self.status] * 4 + [self.remove, self.void]
-        return steps + [self.result] * 2 + [self.roll_back] * 2 + [self.wait] * 4
+        steps += [self.result] * 2 + [self.roll_back] * 2 + [self.wait] * 4
+        return steps + [self.cash_out] * 5 + [self.part] * 2
 
     def end(self) -> None:
         self.close()
@@ -120,7 +126,7 @@ class BookLife(Life):
 
     def send(self, request: dict[str, object]) -> None:
         self.requests.append(request)
-        client_id = "ann" if str(request["bet_id"])[-1] in "02468" else "bob"
+        client_id = self.client_of(request)
         expected = self.due()
         modelled = ModelBet(
             (client_id, str(request["bet_id"])),
@@ -176,11 +182,67 @@ class BookLife(Life):
         entries = self.desk.operate_market("bets_voided", from_ms=from_ms, to_ms=to_ms)
         self.expect_money(entries, expected, self.model.void(from_ms, to_ms), skipped=0)
 
+    def cash_out(self) -> None:
+        chance = self.chance
+        if not self.requests:
+            return
+        request = chance.choice(self.requests)
+        client_id, bet_id = self.client_of(request), str(request["bet_id"])
+        standing = [b for b in self.model.taken if b.status == "accepted"]
+        if standing and chance.random() < 0.6:
+            client_id, bet_id = chance.choice(standing).who
+        before = self.due()
+        amount, tolerance = chance.choice([0, 1, 1, 500, 10**6]), chance.choice([0, 0, 400, 10**6])
+        keep = chance.choice([0, 0, 1, 5, chance.randrange(1, 20_000)])
+        found = self.desk.bets(
+            {
+                "type": "cash_out", "bet_id": bet_id, "event_id": EVENT, "market_id": MARKET,
+                "amount_minor": amount, "tolerance_minor": tolerance, "keep_stake_minor": keep,
+            },
+            client_id,
+        )  # fmt: skip
+        before.append(self.model.cash_out((client_id, bet_id), amount, tolerance, keep))
+        self.expect([answer(entry) for entry in found], before)
+
+    def fitting(self) -> list[int]:
+        """Winners that agree with the selections settled early."""
+        model = self.model
+        won = [s for s, how in model.early.items() if how == "WINNER"]
+        others = [s for s in model.offered if s not in model.early and s not in model.removed]
+        return won + others[: model.places - len(won)]
+
+    def part(self) -> None:
+        selection = self.chance.choice([*self.model.offered, 99])
+        how = self.chance.choice(["WINNER", "LOSER", "LOSER", "ACTIVE"])
+        if self.model.early and self.chance.random() < 0.4:
+            selection, how = self.chance.choice(list(self.model.early)), "ACTIVE"
+        expected = self.due()
+        entries = self.desk.operate_market("selection_resulted", selection_id=selection, result=how)
+        found = self.model.part(selection, how)
+        if isinstance(found, str):
+            self.expect_done(entries, expected, found)
+            return
+        self.expect([answer(entry) for entry in entries[: len(expected)]], expected)
+        assert (money(entries), taken_back(entries)) == found, f"sequence {self.number}"
+        if found[0]:
+            self.seen.add("settled early")
+        if found[1]:
+            self.seen.add("opened again")
+
+    @staticmethod
+    def client_of(request: dict[str, object]) -> str:
+        return "ann" if str(request["bet_id"])[-1] in "02468" else "bob"
+
     def result(self, force: bool = False) -> None:
         everyone = list(self.model.offered)
         winners = self.chance.sample(everyone, self.chance.randrange(1, min(4, len(everyone)) + 1))
+        if self.model.early and self.chance.random() < 0.7:
+            winners = self.fitting()
         void = self.chance.random() < 0.1
-        if force and not set(winners).isdisjoint(self.model.removed):
+        early = any(b.selection in self.model.early and b.status in ("won", "lost")
+                    for b in self.model.taken)  # fmt: skip
+        unfit = not winners or not set(winners).isdisjoint(self.model.removed)
+        if force and (unfit or (self.model.early and set(winners) != set(self.fitting()))):
             void = True
         expected = self.due()
         waiting = len(self.model.waiting)
@@ -197,23 +259,22 @@ class BookLife(Life):
         assert dict(end.postings) == postings, self.number
         assert end.staked_minor == end.paid_minor + sum(postings.values())
         self.seen.add("refund" if self.model.refund else "settled")
+        if early:
+            what = "void with some settled early" if void else "early and settled"
+            self.seen.add(what)
         if len(winners) > self.model.places and end.paid_minor:
             self.seen.add("dead heat")
 
     def roll_back(self) -> None:
         expected = self.due()
+        early = self.model.settled and bool(self.model.early)
         entries = self.desk.operate_market("result_rolled_back")
         found = self.model.roll_back()
         if isinstance(found, str):
             self.expect_done(entries, expected, found)
             return
-        taken_back = {
-            (entry.client_id, entry.bet_id): entry.payout_minor
-            for entry in entries
-            if isinstance(entry, e.BetUnsettled)
-        }
-        assert taken_back == found, self.number
-        self.seen.add("rolled back")
+        assert taken_back(entries) == found, self.number
+        self.seen.add("rolled back with some settled early" if early else "rolled back")
 
     def close(self) -> None:
         """End the market with a result, whatever came before."""
@@ -223,6 +284,9 @@ class BookLife(Life):
             self.result(force=True)
         assert self.desk.market().settled, self.number
         assert self.desk.market().escrow_minor == 0
+        if self.chance.random() < 0.3:
+            self.roll_back()
+            self.result()
 
     # --- comparing
 
@@ -234,7 +298,8 @@ class BookLife(Life):
 
     def expect(self, found: list[tuple[object, ...]], expected: list[tuple[object, ...]]) -> None:
         assert found == expected, f"sequence {self.number}: {found}, should be {expected}"
-        self.seen.update(str(part) for one in expected for part in (one[0], one[-1]))
+        parts = [part for one in expected for part in one[:2] if isinstance(part, str)]
+        self.seen.update(parts)
 
     def expect_done(
         self, entries: list[e.Entry], expected: list[tuple[object, ...]], code: str | None
@@ -267,30 +332,3 @@ class BookLife(Life):
         assert image.staked_minor == sum(staked for _, staked in shown.values())
         status = "SETTLED" if self.model.settled else self.model.status
         assert (image.status, image.version) == (status, self.model.version)
-
-
-def answer(entry: e.Entry) -> tuple[object, ...]:
-    """An entry as the model says it."""
-    if isinstance(entry, e.BetAccepted):
-        return ("accepted", entry.odds_e4)
-    if isinstance(entry, e.BetPending):
-        return ("pending", entry.due_ms)
-    if isinstance(entry, e.BetRejected):
-        return ("rejected", entry.code)
-    if isinstance(entry, e.BetRepeated):
-        return ("repeated", entry.status, entry.odds_e4, entry.code)
-    if isinstance(entry, e.BetConflict):
-        return ("conflict",)
-    if isinstance(entry, e.BetConfirmed):
-        return ("confirmed", (entry.client_id, entry.bet_id), entry.odds_e4)
-    if isinstance(entry, e.BetDeclined):
-        return ("declined", (entry.client_id, entry.bet_id), entry.code)
-    raise AssertionError(f"not expected here: {entry}")
-
-
-def money(entries: list[e.Entry]) -> dict[tuple[str, str], tuple[str, int]]:
-    return {
-        (entry.client_id, entry.bet_id): (entry.result, entry.payout_minor)
-        for entry in entries
-        if isinstance(entry, e.BetSettled)
-    }

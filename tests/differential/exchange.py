@@ -5,6 +5,7 @@ from fractions import Fraction
 from typing import Any
 
 from pipelines.books.ladder import CLASSIC
+from pipelines.messages import cash_out_entries as co
 from pipelines.messages import entries as e
 from pipelines.messages import order_entries as oe
 from tests.differential.life import Life
@@ -22,7 +23,8 @@ class ExchangeLife(Life):
 
     expected_of_all = frozenset({
         "fill", "virtual", "lapse", "cancel", "replace", "suspend", "sp", "settled", "commission",
-        "dead heat", "LIMIT", "LIMIT_ON_CLOSE", "MARKET_ON_CLOSE", "filled or killed",
+        "dead heat", "LIMIT", "LIMIT_ON_CLOSE", "MARKET_ON_CLOSE", "filled or killed", "voided",
+        "cashed out", "cashed out before", "not cashed out", "quoted", "rolled back",
     })  # fmt: skip
 
     def __init__(self, number: int, desk: ExchangeDesk | None = None) -> None:
@@ -43,6 +45,7 @@ class ExchangeLife(Life):
             self.prices = sorted(CLASSIC, key=lambda p: abs(p - fair))[:9]
         self.model = ExchangeModel(selections, places, rule, self.crossing, LADDER)
         self.desk: ExchangeDesk
+        self.model.now = self.desk.now_ms
         self.desk.open(
             exchange_market(
                 count,
@@ -58,7 +61,7 @@ class ExchangeLife(Life):
         self.orders: dict[str, ModelOrder] = {}
 
     def steps(self) -> list[Callable[[], None]]:
-        few = [self.replace, self.update, self.suspend]
+        few = [self.replace, self.update, self.suspend, self.void] + [self.cash_out] * 2
         return [self.place] * 12 + [self.cancel] * 2 + few
 
     def end(self) -> None:
@@ -68,6 +71,55 @@ class ExchangeLife(Life):
                 self.place()
                 self.compare()
         self.result()
+
+    def void(self) -> None:
+        """Trades of the last seconds are void; then time passes."""
+        now_ms = self.desk.now_ms
+        if self.chance.random() < 0.3:
+            first = now_ms - self.chance.choice([0, 1_000, 3_000])
+            found = self.desk.operate_market("bets_voided", from_ms=first, to_ms=now_ms)
+            told = self.model.void(first, now_ms)
+            voided = [(x.client_id, x.bet_id, x.size_minor, x.returned_minor) for x in found
+                      if isinstance(x, oe.BetVoided)]  # fmt: skip
+            assert voided == told, f"sequence {self.number}"
+            if told:
+                self.seen.add("voided")
+        self.desk.now_ms = self.model.now = now_ms + 1_000
+
+    def cash_out(self) -> None:
+        """Ask for a quote of what is matched, or for the order that makes all results the same."""
+        order = self.some()
+        identity = f"{order.id}/cash-out" if order is not None else ""
+        if order is None or identity in self.orders or "/" in order.id:
+            return
+        amount = self.chance.choice([0, 1, 1])
+        first, *others = self.desk.change("cash_out", order.id, order.who, amount_minor=amount)
+        hedge = self.model.hedge(order)
+        if not order.matched or hedge is None or self.model.places != 1:
+            code = "CASH_OUT_UNAVAILABLE"
+            if not order.matched:
+                code = "BET_IN_PROGRESS" if order.left else "BET_TAKEN_OR_LAPSED"
+            assert isinstance(first, co.CashOutRejected), f"sequence {self.number}: {first}"
+            assert (first.code, first.amount_minor) == (code, 0), f"sequence {self.number}"
+            self.seen.add("not cashed out")
+            return
+        worth, size, worst = hedge
+        if not amount:
+            assert isinstance(first, co.CashOutQuoted)
+            assert (first.amount_minor, first.odds_e4) == (worth, int(worst * 10_000))
+            self.seen.add("quoted")
+            return
+        anew = ModelOrder(
+            order.who, identity, order.selection, not order.lay, size, worst, killing=True
+        )
+        self.orders[identity] = anew
+        self.expect(others, first, self.model.place(anew))
+        if anew.matched:
+            self.seen.add("cashed out")
+            (again,) = self.desk.change("cash_out", order.id, order.who, amount_minor=1)
+            # What is matched now may be worth nothing more.
+            assert isinstance(again, e.BetRepeated | co.CashOutRejected)
+            self.seen.update(["cashed out before"] if isinstance(again, e.BetRepeated) else [])
 
     def place(self) -> None:
         chance = self.chance
@@ -123,9 +175,9 @@ class ExchangeLife(Life):
         lapsed = [(x.client_id, x.bet_id, x.size_minor) for x in others
                   if isinstance(x, oe.OrderLapsed)]  # fmt: skip
         assert sorted(lapsed) == sorted(told["lapsed"]), f"sequence {self.number}"
-        self.seen |= {"virtual" for fill in own.fills if fill[2]}
-        self.seen |= {"fill" for fill in own.fills if not fill[2]}
-        self.seen |= {"lapse" for _ in lapsed}
+        self.seen.update({"virtual" for fill in own.fills if fill[2]})
+        self.seen.update({"fill" for fill in own.fills if not fill[2]})
+        self.seen.update({"lapse" for _ in lapsed})
         if own.time_in_force and own.fills:
             self.seen.add("filled or killed")
 
@@ -240,8 +292,9 @@ class ExchangeLife(Life):
             hashes.append(self.settle(winners, discount))
             self.desk.check()
             self.desk.operate_market("result_rolled_back")
+            self.seen.add("rolled back")
             self.desk.check()
-        self.seen |= {"settled"}
+        self.seen.update({"settled"})
 
     def settle(self, winners: list[int], discount: int) -> None:
         entries = self.desk.operate_market("result", winners=winners)
@@ -256,8 +309,8 @@ class ExchangeLife(Life):
         closed = entries[-1]
         assert isinstance(closed, e.MarketSettled)
         assert dict(closed.postings).get("house:rounding", 0) >= 0, "rounding is the house's"
-        self.seen |= {"commission" for _ in charged}
-        self.seen |= {"dead heat"} if len(winners) > self.model.places else set()
+        self.seen.update({"commission" for _ in charged})
+        self.seen.update({"dead heat"} if len(winners) > self.model.places else set())
 
     def compare(self) -> None:
         """The image says what the model says."""

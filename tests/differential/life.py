@@ -7,6 +7,7 @@ import base64
 import json
 import random
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
@@ -21,8 +22,16 @@ def chance_of(number: int, step: int) -> random.Random:
     return random.Random(number * STEPS_A_LIFE + step + 1)
 
 
+class Seen(Counter[str]):
+    """What happened, and how often."""
+
+    def add(self, name: str) -> None:
+        """It happened once more."""
+        self[name] += 1
+
+
 class Life(ABC):
-    """Subclasses set `length` and what can happen; `seen` gathers what did."""
+    """Subclasses set `length` and what can happen; `seen` counts what did."""
 
     #: What many sequences together must have shown, or they prove too little.
     expected_of_all: ClassVar[frozenset[str]] = frozenset()
@@ -32,7 +41,7 @@ class Life(ABC):
         self.number = number
         self.chance = chance_of(number, -1)
         self.desk = desk
-        self.seen: set[str] = set()
+        self.seen = Seen()
 
     @abstractmethod
     def steps(self) -> list[Callable[[], None]]:

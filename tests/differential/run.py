@@ -1,13 +1,15 @@
 """Compare the engine with its oracles over many random sequences, on all processors.
 
-A difference prints the sequence's number and its shortest form, as `overround decide` reads it.
+Prints how often what happened in them. A difference prints the sequence's number and its shortest
+form, as `overround decide` reads it.
 """
 
 import argparse
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from typing import NamedTuple
@@ -42,20 +44,20 @@ ENOUGH = 2_000
 class Found(NamedTuple):
     """What a range of sequences showed: what happened, and the first difference with its words."""
 
-    seen: frozenset[str]
+    seen: Counter[str]
     failed: int = -1
     said: str = ""
 
 
 def compare(name: str, numbers: range) -> Found:
     """Run these sequences of one kind; stops at the first difference."""
-    seen: set[str] = set()
+    seen: Counter[str] = Counter()
     for number in numbers:
         try:
-            seen |= _compare_one(name, number)
+            seen.update(_compare_one(name, number))
         except Exception as error:
-            return Found(frozenset(seen), number, _said(error))
-    return Found(frozenset(seen))
+            return Found(seen, number, _said(error))
+    return Found(seen)
 
 
 def _said(error: Exception) -> str:
@@ -64,7 +66,7 @@ def _said(error: Exception) -> str:
     return f"{error!r} at {frame.filename}:{frame.lineno}: {frame.line}"
 
 
-def _compare_one(name: str, number: int) -> set[str]:
+def _compare_one(name: str, number: int) -> Iterable[str] | Counter[str]:
     if name in CHECKS:
         return CHECKS[name](number)
     life = LIVES[name](number)
@@ -79,9 +81,9 @@ def compare_all(name: str, first: int, count: int) -> Iterator[Found]:
         yield from pool.map(partial(compare, name), chunks)
 
 
-def missing(name: str, seen: set[str]) -> set[str]:
+def missing(name: str, seen: Iterable[str]) -> set[str]:
     """What should have happened among many sequences, and did not."""
-    return set(LIVES[name].expected_of_all) - seen if name in LIVES else set()
+    return set(LIVES[name].expected_of_all) - set(seen) if name in LIVES else set()
 
 
 def explain(name: str, found: Found) -> str:
@@ -106,15 +108,17 @@ def main() -> int:
     with Progress() as progress:
         for name in arguments.kinds:
             task = progress.add_task(f"{name} ({count:,})", total=count)
-            seen: set[str] = set()
+            seen: Counter[str] = Counter()
             for found in compare_all(name, arguments.first, count):
-                seen |= found.seen
+                seen.update(found.seen)
                 progress.advance(task, min(CHUNK, count))
                 if found.failed >= 0:
                     progress.console.print(explain(name, found), markup=False, soft_wrap=True)
                     failed += 1
                     break
             else:
+                counts = ", ".join(f"{what} {times:,}" for what, times in seen.most_common())
+                progress.console.print(f"{name}: {counts}", markup=False, highlight=False)
                 if count >= ENOUGH and missing(name, seen):
                     progress.console.print(f"{name}: never seen: {missing(name, seen)}")
                     failed += 1

@@ -83,6 +83,39 @@ class ExchangeModel:
             levels[order.odds] = levels.get(order.odds, 0) + order.left
         return list(levels.items())
 
+    # --- void trades, and what a cash-out needs
+
+    def void(self, first: int, last: int) -> list[tuple[str, str, int, int]]:
+        """Take trades of an interval out on both sides: by order its size and what is returned."""
+        told = []
+        for order in self.orders:
+            before, held = order.taken, order.held
+            kept = [fill for fill in order.fills if not first <= fill[2] <= last]
+            if len(kept) == len(order.fills):
+                continue
+            order.fills = kept
+            order.taken = min(order.matched, before)
+            order.voided += before - order.taken
+            told.append((order.who, order.id, before - order.taken, held - order.held))
+        return told
+
+    def hedge(self, order: ModelOrder) -> tuple[int, int, Fraction] | None:
+        """What an order has become worth, and size and limit of the order that makes it so."""
+        value = whole = sum((odds * size for odds, size, _ in order.fills), Fraction(0))
+        size, worst = 0, Fraction(0)
+        for odds, waiting in self.depth(order.selection, lay=order.lay):
+            wanted = floor(value / odds)
+            taken = min(wanted, waiting)
+            if not taken:
+                break
+            size, worst, value = size + taken, odds, value - taken * odds
+            if taken == wanted:
+                break
+        if not size or value >= worst:
+            return None  # too little waits
+        worth = floor(whole) - size if order.lay else size
+        return (worth, size, worst) if worth > 0 else None
+
     # --- placing
 
     def place(self, order: ModelOrder) -> dict[str, object]:

@@ -44,10 +44,12 @@ class ModelBet:
     struck_ms: int = 0
     due_ms: int = 0
     voided_early: bool = False
+    asked_stake: int = 0  # 0: the stake, of which a part may have been bought back
+    declined: bool = False
 
     def same(self, other: "ModelBet") -> bool:
         return (
-            (self.selection, self.stake, self.asked)
+            (self.selection, self.asked_stake or self.stake, self.asked)
             == (other.selection, other.stake, other.asked)
             and (self.policy, self.tolerance, self.version)
             == (other.policy, other.tolerance, other.version)
@@ -77,6 +79,9 @@ class MarketModel:
     settled: bool = False
     refund: bool = False
     paid_last: list[ModelBet] = field(default_factory=list)
+    early: dict[int, str] = field(default_factory=dict)  # selections settled before the market
+    margin: Fraction = Fraction(0)  # of a cash-out
+    bought_back: int = 0  # what cash-outs left of their stakes
 
     # --- bets
 
@@ -114,7 +119,7 @@ class MarketModel:
             code = self._why_not(bet)
             odds, code = (Fraction(0), code) if code else self._priced(bet)
             if code:
-                bet.status, bet.code = "rejected", code
+                bet.status, bet.code, bet.declined = "rejected", code, True
                 answers.append(("declined", bet.who, code))
             else:
                 self._take(bet, odds, bet.due_ms)
@@ -130,6 +135,8 @@ class MarketModel:
             return "INVALID_RUNNER"
         if bet.selection in self.removed:
             return "RUNNER_REMOVED"
+        if bet.selection in self.early:
+            return "MARKET_NOT_OPEN_FOR_BETTING"
         stale = bet.version < self.material or bet.version > self.version
         if stale and (self.rules is None or bet.version != 0):
             return "INVALID_MARKET_VERSION"
@@ -147,7 +154,8 @@ class MarketModel:
         if self.loss_limit:
             bets = [(b.selection, b.stake, b.odds) for b in self._in_book()]
             bets.append((bet.selection, bet.stake, odds))
-            if fixed.worst_case(self.offered, bets, self.places) < -self.loss_limit:
+            worst = fixed.worst_case(self.offered, bets, self.places) + self.bought_back
+            if worst < -self.loss_limit:
                 return Fraction(0), "LOSS_LIMIT_EXCEEDED"
         return odds, None
 
@@ -156,7 +164,50 @@ class MarketModel:
         self.taken.append(bet)
 
     def _in_book(self) -> list[ModelBet]:
-        return [b for b in self.taken if not b.voided_early]
+        return [b for b in self.taken if not b.voided_early and b.status != "cashed_out"]
+
+    def cash_out(
+        self, who: tuple[str, str], amount: int, tolerance: int, keep: int
+    ) -> tuple[object, ...]:
+        """The one answer to a bettor who asks what a bet is worth, or to be paid that."""
+        bet = self.known.get(who)
+        if bet is None or (bet.status == "rejected" and not bet.declined):
+            return ("not cashed out", "INVALID_BET_ID", 0)
+        if bet.status == "cashed_out" or (keep and bet.asked_stake and bet.stake == keep
+                                          and bet.status == "accepted"):  # fmt: skip
+            return ("repeated", bet.status, e4(bet.odds), bet.code)
+        code = self._why_no_cash_out(bet, keep)
+        if code:
+            return ("not cashed out", code, 0)
+        odds = self.offered[bet.selection]
+        closed = bet.stake - keep
+        worth = floor(closed * bet.odds / odds * (1 - self.margin)) if odds else 0
+        if not worth:
+            return ("not cashed out", "CASH_OUT_UNAVAILABLE", 0)
+        if not amount:
+            return ("quoted", worth)
+        if worth < amount - tolerance:
+            return ("not cashed out", "ODDS_CHANGED", worth)
+        self.bought_back += closed - worth
+        if keep:
+            bet.asked_stake = bet.asked_stake or bet.stake
+            bet.stake = keep
+            return ("partly cashed out", worth, keep)
+        bet.status = "cashed_out"
+        return ("cashed out", worth)
+
+    def _why_no_cash_out(self, bet: ModelBet, keep: int) -> str | None:
+        if bet.status != "accepted":
+            return "BET_IN_PROGRESS" if bet.status == "pending" else "BET_TAKEN_OR_LAPSED"
+        if keep >= bet.stake:
+            return "INVALID_BET_SIZE"
+        if self.rules is not None or (self.in_play and self.delay_ms):
+            return "CASH_OUT_UNAVAILABLE"
+        if self.status != "OPEN":
+            suspended = self.status == "SUSPENDED"
+            return "MARKET_SUSPENDED" if suspended else "MARKET_NOT_OPEN_FOR_BETTING"
+        gone = bet.selection in self.removed or bet.selection in self.early
+        return "RUNNER_REMOVED" if gone else None
 
     # --- operations: a code where refused, else None or what follows
 
@@ -176,7 +227,7 @@ class MarketModel:
             return "INVALID_ODDS"
         if self.status == "CLOSED":
             return "MARKET_NOT_OPEN_FOR_BETTING"
-        if odds and selection in self.removed:
+        if odds and (selection in self.removed or selection in self.early):
             return "RUNNER_REMOVED"
         if odds and not on_ladder(odds):
             return "INVALID_ODDS"
@@ -186,7 +237,7 @@ class MarketModel:
         return None
 
     def remove(self, selection: int) -> str | dict[tuple[str, str], tuple[str, int]]:
-        if selection in self.removed:
+        if selection in self.removed or selection in self.early:
             return "UNCHANGED"
         if self.ever_settled:
             return "ALREADY_SETTLED"
@@ -223,8 +274,12 @@ class MarketModel:
         living = set(self.offered) - self.removed
         if not void and (not winners or not set(winners) <= living):
             return "INVALID_RESULT"
+        if not void and not self._agrees(winners):
+            return "INVALID_RESULT"
+        early = [b for b in self.taken if b.selection in self.early and b.status in ("won", "lost")]
         for bet in self.waiting:
             bet.status, bet.code = "rejected", "MARKET_NOT_OPEN_FOR_BETTING"
+            bet.declined = True
         self.waiting.clear()
         open_bets = [b for b in self.taken if b.status == "accepted"]
         shares: dict[int, Fraction] | None = None
@@ -242,12 +297,12 @@ class MarketModel:
             name = {"won": "win", "lost": "loss", "void": "void"}[bet.status]
             outcomes[bet.who] = (name, bet.payout)
         self.settled = self.ever_settled = True
-        self.refund, self.paid_last, self.status = void, open_bets, "CLOSED"
+        self.refund, self.paid_last, self.status = void, [*open_bets, *early], "CLOSED"
         self.version += 1
         self.material = self.version
-        staked = sum(b.stake for b in open_bets)
-        paid = sum(b.payout for b in open_bets)
-        if void:
+        staked = sum(b.stake for b in self.paid_last)
+        paid = sum(b.payout for b in self.paid_last)
+        if void and not early:
             return outcomes, {}
         if self.rules is not None:
             return outcomes, dict(pool.postings(self.rules, staked, paid))
@@ -258,6 +313,53 @@ class MarketModel:
             return floor(bet.stake * shares.get(bet.selection, Fraction(0)))
         return fixed.payout((bet.selection, bet.stake, bet.odds), winners, self.places)
 
+    def _agrees(self, winners: list[int]) -> bool:
+        """Whether those settled early get from the result what they have been given."""
+        shared = len(winners) > self.places  # nobody is paid in full
+        return all(
+            selection not in winners if how == "LOSER" else selection in winners and not shared
+            for selection, how in self.early.items()
+        )
+
+    def part(
+        self, selection: int, how: str
+    ) -> str | tuple[dict[tuple[str, str], tuple[str, int]], dict[tuple[str, str], int]]:
+        """Outcomes by bet of a selection decided early, and payouts taken back where it is not."""
+        if self.rules is not None:
+            return "INVALID_RESULT"
+        if selection not in self.offered:
+            return "INVALID_RUNNER"
+        if selection in self.removed:
+            return "RUNNER_REMOVED"
+        if self.settled:
+            return "ALREADY_SETTLED"
+        now = self.early.get(selection, "ACTIVE")
+        if now == how:
+            return "UNCHANGED"
+        if now != "ACTIVE" and how != "ACTIVE":
+            return "INVALID_RESULT"
+        if how == "WINNER" and list(self.early.values()).count("WINNER") >= self.places:
+            return "INVALID_RESULT"
+        self.version += 1
+        self.material = self.version
+        outcomes: dict[tuple[str, str], tuple[str, int]] = {}
+        back: dict[tuple[str, str], int] = {}
+        on_it = [b for b in self.taken if b.selection == selection]
+        if how == "ACTIVE":
+            del self.early[selection]
+            for bet in on_it:
+                if bet.status in ("won", "lost"):
+                    back[bet.who] = bet.payout
+                    bet.status, bet.payout = "accepted", 0
+            return outcomes, back
+        self.early[selection] = how
+        for bet in on_it:
+            if bet.status == "accepted":
+                bet.status = "won" if how == "WINNER" else "lost"
+                bet.payout = floor(bet.stake * bet.odds) if how == "WINNER" else 0
+                outcomes[bet.who] = ("win" if how == "WINNER" else "loss", bet.payout)
+        return outcomes, back
+
     def roll_back(self) -> str | dict[tuple[str, str], int]:
         """Payouts taken back by bet."""
         if not self.settled:
@@ -267,6 +369,7 @@ class MarketModel:
             found[bet.who] = bet.payout
             bet.status, bet.payout = "accepted", 0
         self.settled = self.refund = False
+        self.early.clear()
         self.version += 1
         self.material = self.version
         return found
@@ -276,7 +379,7 @@ class MarketModel:
     def shown(self) -> dict[int, tuple[int, int]]:
         """Odds in ten-thousandths and stakes by selection."""
         if self.rules is None:
-            return {s: (e4(odds), 0) for s, odds in self.offered.items()}
+            return {s: (0 if s in self.early else e4(o), 0) for s, o in self.offered.items()}
         bets = [(b.selection, b.stake) for b in self._in_book()]
         return {
             s: (

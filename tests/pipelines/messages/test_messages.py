@@ -18,7 +18,7 @@ from pipelines.messages.images import OddsImage
 from pipelines.messages.notices import Notice
 from pipelines.messages.operations import Market, Operation, ResultRolledBack, Selection
 from pipelines.messages.requests import BetRequest, Request
-from pipelines.messages.risk_operations import RiskSet, TrustClass
+from pipelines.messages.risk_operations import RiskSet, ShardRiskSet, TrustClass
 from pipelines.messages.transfers import Forwarded, FundsAsked
 from pipelines.shard.fold import fold
 
@@ -57,6 +57,8 @@ TAGS = {
     e.LeverWasSet: 81,
     e.ReferralAccepted: 82,
     e.BetPartlyAccepted: 83,
+    e.BetPartlyConfirmed: 84,
+    e.ShardRiskWasSet: 85,
     e.SelectionWasResulted: 55,
     e.SelectionResultEnded: 56,
     e.OperationWaits: 49,
@@ -64,6 +66,7 @@ TAGS = {
     e.OperationTaken: 51,
     co.CashOutQuoted: 52,
     co.BetCashedOut: 53,
+    co.BetPartlyCashedOut: 57,
     co.CashOutRejected: 54,
     oe.OrderPlaced: 60,
     oe.OrderPending: 61,
@@ -148,11 +151,14 @@ def example(kind: type[e.EntryBase]) -> e.EntryBase:
         "each_way": True,
         "accounts": True,
         "referred": True,
+        "accept_partial": True,
         "risk": RiskSet("race", 5, classes=(TrustClass("sharp"),)),
         "action": "refer",
         "win": (3, 2),
         "place": (1, 1),
     } | ({"odds_e4": (30_000, 20_000)} if kind is be.CouponAccepted else {})
+    if kind is e.ShardRiskWasSet:
+        worth["risk"] = ShardRiskSet(3, 5, 6, 7)
     if kind is ie.RequestWaits:
         worth["waiting"] = Forwarded("bets", "race", "1.1", "ann", "b1", b"{}")
     by_type: dict[object, Any] = {int: 7, str: "text", bytes: b"some", bool: True}
@@ -174,6 +180,21 @@ def test_a_record_written_before_there_was_a_wall_time() -> None:
     old = [1, 1, 2, 3, 4, [21, "race", 1, "", 0, "Race"]]
     expected = e.JournalRecord(1, 1, 2, 3, 4, e.EventIsStarting("race", 1, "", 0, "Race"))
     assert decode_record(msgspec.msgpack.encode(old)) == expected
+
+
+@pytest.mark.parametrize(
+    ("before", "now"),
+    [
+        (e.BetAccepted("e", 1, "m", 1, "a", "b", 1, 10, 20, "any", 0, 1, 20_000), 1),
+        (e.BetPartlyAccepted("e", 1, "m", 1, "a", "b", 1, 10, 20, "any", 0, 1, 20_000, 99), 1),
+        (e.BetConfirmed("e", 1, "m", 1, "a", "b", 20_000), 1),
+        (e.SelectionWasRemoved("e", 1, "m", 1, 3, 2, "withdrawn"), 1),
+    ],
+)
+def test_entries_written_before_they_told_shares_or_deductions(before: e.Entry, now: int) -> None:
+    """The last field was added later: without it an entry means what it meant."""
+    values = msgspec.msgpack.decode(msgspec.msgpack.encode(before))
+    assert msgspec.msgpack.decode(msgspec.msgpack.encode(values[:-now]), type=e.Entry) == before
 
 
 def test_a_field_that_a_newer_program_adds_is_ignored() -> None:

@@ -47,6 +47,11 @@ RECEIPT_ENTRIES: list[tuple[Any, str, dict[str, object]]] = [
         {"offer_odds_e4": 29_000, "offer_stake_minor": 400},
     ),
     (e.BetConfirmed(*HEAD, "anna", "b-1", 32_000), "accepted", {"odds_e4": 32_000}),
+    (
+        e.BetPartlyConfirmed(*HEAD, "anna", "b-1", 32_000, 300, 900),
+        "accepted",
+        {"odds_e4": 32_000, "stake_minor": 300, "asked_stake_minor": 900},
+    ),
     (e.BetDeclined(*HEAD, "anna", "b-1", "ODDS_CHANGED", "Why."), "rejected", {"reason": "Why."}),
     (e.BetCancelled(*HEAD, "anna", "b-1"), "cancelled", {}),
     (
@@ -89,6 +94,11 @@ RECEIPT_ENTRIES: list[tuple[Any, str, dict[str, object]]] = [
         co.BetCashedOut(*HEAD, "anna", "b-1", 1_550, 20_000, (("house:cash_out", -5),)),
         "cashed_out",
         {"amount_minor": 1_550},
+    ),
+    (
+        co.BetPartlyCashedOut(*HEAD, "anna", "b-1", 750, 20_000, (), 500, 500, 900),
+        "cashed_out",
+        {"amount_minor": 750, "stake_minor": 500, "closed_minor": 500, "shares_minor": 900},
     ),
     (
         co.CashOutRejected(*HEAD, "anna", "b-1", "ODDS_CHANGED", "Why.", 90),

@@ -198,12 +198,15 @@ def check_journal(records: Iterable[e.JournalRecord]) -> None:
             stakes[who] = entry.stake_minor
         if isinstance(entry, e.EventRetired):  # answers are kept as long as their event
             answered = {who for who in answered if who[0] != entry.event_id}
-        if isinstance(entry, e.BetAccepted):
+        if isinstance(entry, e.BetAccepted | e.BetPartlyAccepted):
             escrow[where] = escrow.get(where, 0) + entry.stake_minor
-        elif isinstance(entry, e.BetConfirmed):
+        elif isinstance(entry, e.BetConfirmed | e.BetPartlyConfirmed):
             who = (entry.event_id, entry.client_id, entry.bet_id)
+            if isinstance(entry, e.BetPartlyConfirmed):
+                assert 0 < entry.stake_minor < entry.asked_stake_minor == stakes[who]
+                stakes[who] = entry.stake_minor
             escrow[where] = escrow.get(where, 0) + stakes[who]
-        elif isinstance(entry, co.BetCashedOut):
+        elif isinstance(entry, co.BetCashedOut | co.BetPartlyCashedOut):
             escrow[where] -= entry.amount_minor + sum(amount for _, amount in entry.postings)
         elif isinstance(entry, e.BetSettled):
             escrow[where] -= entry.payout_minor

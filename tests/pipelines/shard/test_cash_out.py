@@ -100,6 +100,69 @@ def test_only_where_the_odds_say_what_a_bet_is_worth() -> None:
     assert ask(delayed).code == Code.CASH_OUT_UNAVAILABLE
 
 
+def test_a_part_is_closed_once_and_the_rest_goes_on() -> None:
+    desk = betting(rule_4=True)
+    part = ask(desk, 1, keep_stake_minor=400)
+    assert isinstance(part, co.BetPartlyCashedOut)
+    assert (part.amount_minor, part.closed_minor, part.stake_minor) == (900, 600, 400)
+    assert isinstance(ask(desk, 1, keep_stake_minor=400), e.BetRepeated)
+    assert ask(desk, 1, keep_stake_minor=401).code == Code.INVALID_BET_SIZE
+    # The bet is what it was: the same again is not another, and withdrawals still count for it.
+    same = desk.bet("b1", selection_id=1, odds_e4=30_000, stake_minor=1_000)
+    assert isinstance(same, e.BetRepeated)
+    desk.operate_market("selection_removed", selection_id=2)  # 4.0: 25p
+    assert ask(desk).amount_minor == 500  # 400 * 2.5 / 2
+    assert desk.market().escrow_minor == 400
+    desk.operate_market("market_status", status="SUSPENDED")
+    for _ in range(2):
+        entries = desk.operate_market("result", winners=[1])
+        paid = [one.payout_minor for one in entries if isinstance(one, e.BetSettled)]
+        assert paid == [1_000]
+        desk.operate_market("result_rolled_back")
+        desk.check()
+
+
+def lmsr(**market: Any) -> Desk:
+    return Desk().open(
+        {
+            "market_id": MARKET,
+            "engine": "lmsr",
+            "selections": [{"selection_id": 1}, {"selection_id": 2}],
+            "lmsr": {"liquidity_minor": 10_000},
+            **market,
+        }
+    )
+
+
+def test_a_market_maker_takes_shares_back() -> None:
+    desk = lmsr()
+    bought = desk.bet("b1", stake_minor=513, odds_e4=20_000, tolerance_e4=600)
+    assert isinstance(bought, e.BetAccepted)
+    assert bought.shares_minor == 1_000  # for 512.49
+    desk.bet("b2", stake_minor=513, odds_e4=20_000, tolerance_e4=2_000)
+    quote = ask(desk)
+    assert isinstance(quote, co.CashOutQuoted)
+    assert quote.amount_minor > 513  # another has bought since
+    assert ask(desk, quote.amount_minor + 1).code == Code.ODDS_CHANGED
+    paid = ask(desk, quote.amount_minor)
+    assert paid.postings == (("house:cash_out", 513 - quote.amount_minor),)
+    desk.check()
+    desk.operate_market("market_status", status="SUSPENDED")
+    assert ask(desk, bet_id="b2").code == Code.MARKET_SUSPENDED
+    entries = desk.operate_market("result", winners=[1])
+    assert [one.bet_id for one in entries if isinstance(one, e.BetSettled)] == ["b2"]
+    desk.check()
+
+
+def test_a_market_maker_takes_nothing_back_while_bets_wait() -> None:
+    desk = lmsr(in_play=True, bet_delay_ms=1_000)
+    desk.bet("b1", stake_minor=513, odds_e4=20_000, tolerance_e4=600)
+    desk.tick(desk.now_ms + 1_000)
+    assert desk.market().bets[0].pays_minor() == 1_000
+    assert ask(desk).code == Code.CASH_OUT_UNAVAILABLE
+    desk.check()
+
+
 def test_neither_result_nor_rollback_nor_void_touch_it() -> None:
     desk = betting()
     desk.bet("b2", selection_id=2, odds_e4=40_000, stake_minor=500)
@@ -144,7 +207,7 @@ def test_money_is_conserved_whatever_comes(steps: list[tuple[str, int, int]]) ->
             terms = {"selection_id": selection, "price_policy": "any", "market_version": version}
             desk.bets(bet(f"b{number}", odds_e4=odds, **terms), "ann")
         elif kind == "cash_out":
-            ask(desk, 1, bet_id=f"b{number}")
+            ask(desk, 1, bet_id=f"b{number}", keep_stake_minor=odds // 100 if number % 3 else 0)
         elif kind == "prices":
             desk.operate_market("prices", prices=[[1 + number % 3, odds]])
         elif kind == "void":
