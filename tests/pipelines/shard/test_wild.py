@@ -2,7 +2,9 @@
 
 import pytest
 
+from tests.pipelines.decided import entries
 from tests.pipelines.shard.wild import Wild
+from tests.pipelines.shard.wild_coupons import WildCoupons
 
 SEQUENCES = 300
 
@@ -18,3 +20,13 @@ def test_whatever_is_sent_is_answered_and_audited(first: int) -> None:
         codes |= wild.codes
     assert engines == {"fixed", "pool", "exchange", "lmsr"}
     assert len(codes) >= 20, codes
+
+
+def test_whatever_becomes_of_coupons_each_is_answered() -> None:
+    settled = taken = 0
+    for number in range(40):
+        wild = WildCoupons(number)
+        wild.run()
+        settled += len(entries(wild.desk.printed, "coupon_settled"))
+        taken += len(entries(wild.desk.printed, "coupon_accepted"))
+    assert settled >= 5 and taken >= 40, (settled, taken)
