@@ -1,8 +1,10 @@
 """What each protocol message of a client does: one function an action."""
 
+import asyncio
 import dataclasses
 import logging
 from collections.abc import Callable
+from typing import Final
 
 from deploy.edge.app import Apps
 from deploy.edge.attaching import Attaching, read_name
@@ -25,6 +27,9 @@ __all__ = ["Dispatch"]
 
 logger = logging.getLogger(__name__)
 
+#: Until a ping is answered: clients that count whole milliseconds take 0 for no answer.
+PING_ANSWER_S: Final = 0.002
+
 
 class Dispatch:
     """Carries out protocol messages against channels and connections."""
@@ -35,7 +40,9 @@ class Dispatch:
         connections: Connections,
         publishing: Publishing,
         now_ms: Callable[[], int],
+        loop: asyncio.AbstractEventLoop,
     ) -> None:
+        self._loop = loop
         self._apps = apps
         self._connections = connections
         self._publishing = publishing
@@ -68,7 +75,8 @@ class Dispatch:
         """Take what needs no answer."""
 
     def _heartbeat(self, connection: Connection, message: Protocol) -> None:
-        connection.send_own(Protocol(action=Action.HEARTBEAT, id=message.id))
+        answer = Protocol(action=Action.HEARTBEAT, id=message.id)
+        self._loop.call_later(PING_ANSWER_S, connection.send_own, answer)
 
     def _close(self, connection: Connection, message: Protocol) -> None:
         connection.send_own(Protocol(action=Action.CLOSED))

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import time
 
 import httpx
 import msgspec
@@ -191,6 +192,21 @@ def test_without_credentials_the_socket_is_refused_with_a_code(edge: RunningEdge
         assert refusal["error"]["code"] == 40101
         with pytest.raises(ConnectionClosed):
             socket.recv(WAIT_S)
+
+
+def test_a_key_that_is_not_known_is_a_wrong_credential(edge: RunningEdge) -> None:
+    with peer(RunningEdge(edge.port, "no.such:secret")) as one:
+        assert one.hear(Action.ERROR, Action.CONNECTED)["error"]["code"] == 40101
+
+
+def test_a_ping_is_answered_in_more_than_a_millisecond(edge: RunningEdge) -> None:
+    with peer(edge) as one:
+        one.hear(Action.CONNECTED)
+        asked_s = time.perf_counter()
+        one.send(Action.HEARTBEAT, id="p1")
+        while one.hear(Action.HEARTBEAT).get("id") != "p1":
+            pass
+        assert time.perf_counter() - asked_s > 0.001
 
 
 def test_messagepack_clients_get_binary_frames(edge: RunningEdge) -> None:
