@@ -133,9 +133,10 @@ class Dispatch:
             done(error)
 
     def _act(self, connection: Connection, message: Protocol, message_id: str, done: Done) -> None:
-        base = read_name(message.channel or "").base
+        name = message.channel or ""
+        base = read_name(name).base
         if message.action == Action.MESSAGE:
-            self._check_mode(connection, base, Flag.PUBLISH, "publish")
+            self._check_mode(connection, name, Flag.PUBLISH, "publish")
             if str((message.params or {}).get("_forceNack", "")).lower() == "true":
                 raise refused(ARTIFICIAL, "refused, as was asked for")
             self._publishing.publish(
@@ -147,20 +148,20 @@ class Dispatch:
                 default_id=message_id,
             )
         elif message.action == Action.PRESENCE:
-            self._check_mode(connection, base, Flag.PRESENCE, "presence")
-            done(self.entering.act(connection, base, message.presence or [], message_id))
+            self._check_mode(connection, name, Flag.PRESENCE, "presence")
+            done(self.entering.act(connection, name, message.presence or [], message_id))
         else:
-            self._check_mode(connection, base, Flag.ANNOTATION_PUBLISH, "annotation-publish")
+            self._check_mode(connection, name, Flag.ANNOTATION_PUBLISH, "annotation-publish")
             notes = message.annotations or []
             authority = connection.authority
             self._publishing.annotate(authority, base, notes, done, message_id, connection.id)
 
-    def _check_mode(self, connection: Connection, base: str, mode: Flag, operation: str) -> None:
+    def _check_mode(self, connection: Connection, name: str, mode: Flag, operation: str) -> None:
         """Raise EdgeError where the connection attached without the mode that it now uses."""
-        channel = connection.authority.app.channels.get(base)
-        held = channel.attachments.get(connection.id) if channel is not None else None
-        if held is not None and not held.modes & mode:
-            raise unauthorized(operation, base)
+        channel = connection.channels.get(name)
+        held = channel.held(connection.id, name) if channel is not None else None
+        if channel is not None and held is not None and not held.modes & mode:
+            raise unauthorized(operation, channel.name)
 
     def _auth(self, connection: Connection, message: Protocol) -> None:
         token = (message.auth or {}).get("accessToken")
@@ -182,7 +183,7 @@ class Dispatch:
 
     def _reauthorize(self, connection: Connection, name: str, channel: Channel) -> None:
         """Give an attachment the modes that the new token allows; without any, it fails."""
-        held = channel.attachments.get(connection.id)
+        held = channel.held(connection.id, name)
         if held is None:
             return
         modes = held.asked_modes & connection.modes_allowed(channel.name)
