@@ -19,6 +19,7 @@ from deploy.edge.refusals import (
     unauthorized,
 )
 from deploy.edge.tokens import Claims, embedded, read_token
+from pipelines.errors import EdgeError
 
 __all__ = ["Authority", "authenticate", "authority_of_key", "authority_of_token", "bearer_of"]
 
@@ -107,8 +108,10 @@ def _by_key(apps: Apps, text: str, client_id: str | None, unknown: int = NOT_FOU
         raise refused(INVALID_CREDENTIALS, "a key has the form app.name:secret")
     app = apps.of_name(name.partition(".")[0])
     key = app.keys.get(name) if app is not None else None
-    if app is None or key is None:
-        raise refused(unknown, "the key is not known here")
+    if app is None:
+        raise refused(unknown, "the key's app is not known here")
+    if key is None:  # Ably's code for what is not there, with the status of what is not proven
+        raise EdgeError("the key is not known here", unknown, 401)
     if not key.has_secret(secret):
         raise refused(INVALID_CREDENTIALS, "the key's secret is wrong")
     return Authority(app, key.name, Capability.parse(key.capability), client_id, by_key=True)
