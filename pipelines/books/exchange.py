@@ -41,7 +41,7 @@ class Runner:
         self.active = True
         self.backs = Levels(highest_first=False)
         self.lays = Levels(highest_first=True)
-        self.sp_orders: dict[int, Resting] = {}  # by number
+        self.sp_orders: dict[tuple[str, str], Resting] = {}  # by bettor and bet id
         self.traded: dict[int, int] = {}
         self.traded_minor = 0
         self.last_odds_e4 = 0
@@ -140,14 +140,14 @@ class ExchangeBook:
         """An order waits for the starting price."""
         runner = self.runners[order.selection_id]
         runner.shown = None
-        runner.sp_orders[order.number] = order
+        runner.sp_orders[order.client_id, order.bet_id] = order
 
     def left_sp(self, order: Resting) -> None:
         """An order for the starting price has lost some or all of its remainder."""
         runner = self.runners[order.selection_id]
         runner.shown = None
         if not order.remaining_minor:
-            del runner.sp_orders[order.number]
+            del runner.sp_orders[order.client_id, order.bet_id]
 
     def reconcile(self, prices: tuple[tuple[int, int], ...]) -> None:
         """The starting prices are known."""
@@ -163,6 +163,10 @@ class ExchangeBook:
         runner.shown = None
 
     def hashed(self) -> object:
+        raise AssertionError("orders are hashed by their numbers")
+
+    def hashed_by(self, numbers: dict[int, int]) -> object:
+        """Return the state as plain values; `numbers` of the market's orders by their identity."""
         return (
             "exchange",
             self.orders,
@@ -174,9 +178,9 @@ class ExchangeBook:
                     runner.last_odds_e4,
                     runner.sp_e4,
                     list(runner.traded.items()),
-                    list(runner.sp_orders),
-                    runner.backs.hashed(),
-                    runner.lays.hashed(),
+                    [numbers[id(order)] for order in runner.sp_orders.values()],
+                    runner.backs.hashed(numbers),
+                    runner.lays.hashed(numbers),
                 )
                 for selection_id, runner in self.runners.items()
             ],

@@ -54,7 +54,6 @@ def surely_waits(market: MarketState, bet: BetRequest) -> bool:
         return False
     runner = book.runners[bet.selection_id]
     if bet.side == "LAY":
-        prices = runner.backs.prices
-        return not prices or prices[0] > odds_e4
-    prices = runner.lays.prices
-    return not prices or prices[-1] < odds_e4
+        best = runner.backs.best()
+        return not best or best > odds_e4
+    return runner.lays.best() < odds_e4

@@ -157,8 +157,8 @@ def _follow(
     for order, size in found.plan.matches:
         event_seq += 1
         market_seq += 1
-        number = order.number
-        used[number] = taken = used.get(number, 0) + size
+        which = id(order)
+        used[which] = taken = used.get(which, 0) + size
         append(
             matched(
                 event_id,
