@@ -16,6 +16,7 @@ from pipelines.answer_names import ANSWER_NAMES
 from pipelines.errors import FencedError
 from pipelines.limits import QUERY_PAGE_BETS_MAX
 from pipelines.messages.isolation_entries import MarketArrived, MarketHandedOver
+from pipelines.messages.order_entries import OrderTraded
 from pipelines.ports import Clock, Record, ShardLog
 from pipelines.settings import Settings
 from pipelines.shard.clock import next_due_ms
@@ -181,9 +182,12 @@ class ShardLoop:
         self._bets += len(latencies)
         counts: dict[str, int] = {}
         for record in drained.journal_records:
-            name = ANSWER_NAMES.get(type(record.entry))
+            entry = record.entry
+            name = ANSWER_NAMES.get(type(entry))
             if name is not None:
                 counts[name] = counts.get(name, 0) + 1
+            if isinstance(entry, OrderTraded):
+                counts["matched"] = counts.get("matched", 0) + len(entry.matches)
         self._open_bets += counts.get("accepted", 0) + counts.get("pending", 0)
         self._open_bets += counts.get("unsettled", 0)
         for closed in ("settled", "declined", "cancelled", "cashed_out"):

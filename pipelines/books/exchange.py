@@ -50,9 +50,21 @@ class Runner:
 
 
 class ExchangeBook:
-    """All selections of one market; `orders` counts those that were ever placed."""
+    """All selections of one market; `orders` counts those that were ever placed.
 
-    __slots__ = ("crossing", "depth", "ladder", "orders", "reconciled", "runners", "self_match")
+    `plain`: orders are matched with those of their own selection, and ask nothing else.
+    """
+
+    __slots__ = (
+        "crossing",
+        "depth",
+        "ladder",
+        "orders",
+        "plain",
+        "reconciled",
+        "runners",
+        "self_match",
+    )
 
     moves_on_bets = True
     needs_odds = False
@@ -60,6 +72,7 @@ class ExchangeBook:
     def __init__(self, market: Market) -> None:
         self.ladder = ladder_of(market)
         self.crossing = market.cross_matching
+        self.plain = not (market.cross_matching or market.loss_limit_minor or market.accounts)
         self.self_match = market.self_match
         self.depth = market.depth
         self.runners = {s.selection_id: Runner() for s in market.selections}

@@ -11,7 +11,7 @@ from pipelines.messages.requests import BetRequest
 from pipelines.shard.bet_answers import answer_again, answer_without_event, pending
 from pipelines.shard.bets_at_risk import decide_at_risk, refused, why_no_order, why_not
 from pipelines.shard.order import Order
-from pipelines.shard.order_quick import surely_good
+from pipelines.shard.order_quick import quick_order
 from pipelines.shard.orders import decide_due_order, decide_order
 from pipelines.shard.state import EventState, MarketState, ShardState, Timer
 
@@ -53,7 +53,9 @@ def decide_bet(
     market_id, selection_id, stake_minor = bet.market_id, bet.selection_id, bet.stake_minor
     market = event.markets.get(market_id)
     if market is not None and market.exchange is not None:
-        return _order(event, market, key, client_id, bet, at_ms)
+        return quick_order(event, market, key, client_id, bet) or _order(
+            event, market, client_id, bet, at_ms
+        )
     # Stage 4, validate. Nearly every bet passes this one test; `_refusal` says what is wrong with
     # the others, and lets through the few that are good all the same.
     if (
@@ -102,13 +104,11 @@ def decide_bet(
 def _order(
     event: EventState,
     market: MarketState,
-    key: str,
     client_id: str,
     bet: BetRequest,
     at_ms: int,
-) -> e.Entry | list[e.Entry]:
-    good = surely_good(market, bet, key)
-    code = None if good else _refusal(event, market, client_id, bet)
+) -> list[e.Entry]:
+    code = _refusal(event, market, client_id, bet)
     if code is None and event.risk is not None:
         code = why_no_order(event.risk, client_id, bet)
     return decide_order(event, market, client_id, bet, at_ms, code)

@@ -11,6 +11,7 @@ import msgspec
 
 from pipelines.codes import Code
 from pipelines.messages import entries as e
+from pipelines.messages.apart import apart
 from pipelines.messages.bettor_entries import TransferSent
 from pipelines.messages.dead_letters import DeadLetter
 from pipelines.messages.transfers import MarketEnded, Send, Transfer
@@ -110,8 +111,10 @@ class Emitter:
         if not entry.market_seq:
             return
         kind = type(entry)
-        if state.account_markets and (send := follow(state, entry)) is not None:
-            self.apply(send, at_ms)
+        if state.account_markets:
+            for part in apart(entry):
+                if (send := follow(state, part)) is not None:
+                    self.apply(send, at_ms)
         if kind in _ENDS and state.events[entry.event_id].guest:
             ended = MarketEnded(entry.event_id, entry.market_id, kind is e.MarketSettled)
             self.apply(Send(entry.event_id, ended), at_ms)

@@ -81,6 +81,29 @@ def _placed(
     _enter(market, order, entry.fills, at_ms)
 
 
+def _traded(
+    shard: ShardState, event: EventState, market: MarketState, entry: oe.OrderTraded, at_ms: int
+) -> None:
+    _placed(shard, event, market, entry, at_ms)
+    book = market.exchange
+    assert book is not None
+    bets, by_id = event.bets, event.bets.by_id
+    matches = entry.matches
+    held_minor = 0
+    for client_id, bet_id, odds_e4, size_minor, remaining_minor, _ in matches:
+        order = by_id.get(bet_id)
+        if order is None or order.client_id != client_id:
+            order = bets.of(client_id, bet_id)
+        assert type(order) is Order
+        held_minor += order.fill(odds_e4, size_minor, at_ms)
+        order.remaining_minor = remaining_minor
+        book.take_from(order, order.terms.lay, size_minor)
+    market.escrow_minor += held_minor
+    event.seq += len(matches)
+    market.seq += len(matches)
+    market.event_seq = event.seq
+
+
 def _pending(
     shard: ShardState, event: EventState, market: MarketState, entry: oe.OrderPending, at_ms: int
 ) -> None:
@@ -247,6 +270,7 @@ def _nothing(shard: ShardState, event: object, market: object, entry: object, at
 
 APPLY_TO_ORDERS: Final[dict[type, Callable[..., None]]] = {
     oe.OrderPlaced: _placed,
+    oe.OrderTraded: _traded,
     oe.OrderPending: _pending,
     oe.OrderRejected: _rejected,
     oe.OrderConfirmed: _confirmed,

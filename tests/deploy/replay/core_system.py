@@ -19,7 +19,7 @@ from pipelines.messages.images import OddsImage
 from pipelines.messages.operations import Operation
 from pipelines.ports import Publication, Record
 from pipelines.publisher.odds import Summaries, odds_of
-from pipelines.publisher.receipts import receipt_of
+from pipelines.publisher.receipts import receipts_of
 from pipelines.shard.engine import Engine
 from pipelines.shard.state import ShardState
 from pipelines.topics import BETS, EVENTS, ODDS
@@ -52,7 +52,7 @@ class CoreSystem:
         drained = self._engine.drain()
         for record in drained.journal_records:
             self.entries.append((record.at_ms, record.entry))
-            if (receipt := receipt_of(record, 0)) is not None:
+            for receipt in receipts_of(record, 0):
                 self._publish(receipt)
         for name, _, value in drained.outputs:
             self.account.take(name, value)
