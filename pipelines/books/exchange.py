@@ -5,12 +5,15 @@ LAY orders are what is available to back (best: highest), resting BACK orders ar
 (best: lowest). Only `evolve` calls what changes it.
 """
 
+from msgspec import Raw
+
 from pipelines.books.book import Outcome
 from pipelines.books.exchange_cross import plan_crossed, virtual_price_e4
 from pipelines.books.exchange_ladder import ladder_of
 from pipelines.books.exchange_levels import Levels, Resting
 from pipelines.books.exchange_matching import NOTHING, Incoming, Plan, plan_direct, plan_killing
 from pipelines.codes import Code
+from pipelines.messages.images import SelectionImage
 from pipelines.messages.operations import Market
 from pipelines.messages.requests import BetRequest
 
@@ -46,19 +49,25 @@ class Runner:
         self.traded_minor = 0
         self.last_odds_e4 = 0
         self.sp_e4 = 0
-        self.shown: object = None
+        self.shown: tuple[SelectionImage, Raw] | None = None
+
+    def __getstate__(self) -> tuple[None, dict[str, object]]:
+        """Return the state for a snapshot: without what can be shown anew."""
+        return None, {name: getattr(self, name) for name in self.__slots__} | {"shown": None}
 
 
 class ExchangeBook:
     """All selections of one market; `orders` counts those that were ever placed.
 
-    `plain`: orders are matched with those of their own selection, and ask nothing else.
+    `plain`: orders are matched with those of their own selection, and ask nothing else. `near`:
+    a starting price is shown, which any order may move.
     """
 
     __slots__ = (
         "crossing",
         "depth",
         "ladder",
+        "near",
         "orders",
         "plain",
         "reconciled",
@@ -73,6 +82,7 @@ class ExchangeBook:
         self.ladder = ladder_of(market)
         self.crossing = market.cross_matching
         self.plain = not (market.cross_matching or market.loss_limit_minor or market.accounts)
+        self.near = market.bsp_market
         self.self_match = market.self_match
         self.depth = market.depth
         self.runners = {s.selection_id: Runner() for s in market.selections}
@@ -121,14 +131,14 @@ class ExchangeBook:
     def rest(self, order: Resting, lay: bool) -> None:
         """An order waits."""
         runner = self.runners[order.selection_id]
-        runner.shown = None
-        (runner.lays if lay else runner.backs).add(order)
+        if (runner.lays if lay else runner.backs).add(order) or self.near:
+            runner.shown = None
 
     def reduced(self, order: Resting, lay: bool, size_minor: int) -> None:
         """An order that waits has lost so much of its remainder."""
         runner = self.runners[order.selection_id]
-        runner.shown = None
-        (runner.lays if lay else runner.backs).reduced(order, size_minor)
+        if (runner.lays if lay else runner.backs).reduced(order, size_minor) or self.near:
+            runner.shown = None
 
     def take_from(self, order: Resting, lay: bool, size_minor: int) -> None:
         """So much of an order that waits was traded, at its own price."""
@@ -165,6 +175,7 @@ class ExchangeBook:
     def reconcile(self, prices: tuple[tuple[int, int], ...]) -> None:
         """The starting prices are known."""
         self.reconciled = True
+        self.near = False
         for selection_id, odds_e4 in prices:
             self.runners[selection_id].sp_e4 = odds_e4
         for runner in self.runners.values():

@@ -15,6 +15,8 @@ __all__ = ["Levels", "Resting"]
 BLOCK_MAX: Final = 2_048  # orders in a block
 SCAN_MAX: Final = 32  # orders at a price that are looked through one by one
 NEGATED_MAX: Final = 16_384
+LOWEST_KEY: Final = -(2**60)
+LEVELS_MAX: Final = 2**60
 
 
 class Resting(Protocol):
@@ -54,14 +56,16 @@ class Levels:
     at a price, the oldest. They are the best block; `worse` has the others, the worst first.
     """
 
-    __slots__ = ("highest_first", "keys", "orders", "sizes", "worse")
+    __slots__ = ("floor", "highest_first", "keys", "orders", "shown", "sizes", "worse")
 
     def __init__(self, highest_first: bool) -> None:
         self.highest_first = highest_first
         self.keys: list[int] = []
         self.orders: list[Resting] = []
         self.worse: list[_Block] = []
-        self.sizes: dict[int, int] = {}  # of levels that were asked for, by key
+        self.sizes: dict[int, int] = {}  # of the levels that were shown last, by price
+        self.shown: tuple[tuple[int, int], ...] | None = None  # they, until one changes
+        self.floor = LOWEST_KEY  # of the worst of them: what happens below is not seen
 
     def best(self) -> int:
         """Return the price that is matched first, 0 where nothing waits."""
@@ -91,63 +95,74 @@ class Levels:
             yield price, size
 
     def depth(self, count: int) -> tuple[tuple[int, int], ...]:
-        """Return price and size of the best `count` levels, of all for 0."""
-        if not count:
-            return tuple(self.levels())
+        """Return price and size of the best `count` levels, of all for 0, to be shown."""
+        if self.shown is not None:
+            return self.shown
+        most = count or LEVELS_MAX
         found: list[tuple[int, int]] = []
-        keys, orders, sizes = self.keys, self.orders, self.sizes
-        end, unlike = len(keys), not self.highest_first
-        while end and len(found) < count:
-            key = keys[end - 1]
-            first = bisect_left(keys, key, 0, end)
-            if not first and self.worse:
-                break  # the level may go on in the next block
-            size = sizes.get(key)
+        keys, orders, known = self.keys, self.orders, self.sizes
+        end = len(keys)
+        while end:
+            first = bisect_left(keys, keys[end - 1], 0, end)
+            price = orders[first].asked_odds_e4
+            size = known.get(price)
             if size is None:
-                size = sizes[key] = sum([one.remaining_minor for one in orders[first:end]])
-            found.append((-key if unlike else key, size))
+                size = sum([one.remaining_minor for one in orders[first:end]])
+            found.append((price, size))
             end = first
-        if end and len(found) < count:
-            found = list(islice(self.levels(), count))
-        if len(sizes) > 4 * count:
-            shown = {self.key(price) for price, _ in found}
-            self.sizes = {key: size for key, size in sizes.items() if key in shown}
-        return tuple(found)
+            if len(found) == most:
+                break
+        if not end and self.worse:  # the last level may go on in the next block
+            found = list(islice(self.levels(), most))
+        self.sizes = dict(found)
+        self.floor = self.key(found[-1][0]) if len(found) == most else LOWEST_KEY
+        self.shown = tuple(found)
+        return self.shown
 
-    def add(self, order: Resting) -> None:
-        """Let an order wait behind those at its price."""
+    def add(self, order: Resting) -> bool:
+        """Let an order wait behind those at its price; return whether that is to be seen."""
         price = order.asked_odds_e4
         key = price if self.highest_first else _negated[price]
-        keys, orders, worse = self.keys, self.orders, self.worse
-        if worse and key <= worse[-1].keys[-1]:
-            keys, orders = worse[bisect_left(worse, key, key=_best_key)]
+        keys, orders = self.keys, self.orders
+        if self.worse and key <= self.worse[-1].keys[-1]:
+            keys, orders = self.worse[bisect_left(self.worse, key, key=_best_key)]
         at = bisect_left(keys, key)
         keys.insert(at, key)
         orders.insert(at, order)
-        if key in self.sizes:
-            self.sizes[key] += order.remaining_minor
         if len(keys) > BLOCK_MAX:
             self._cut(keys)
+        if key < self.floor:
+            return False
+        self.shown = None
+        if price in self.sizes:
+            self.sizes[price] += order.remaining_minor
+        return True
 
-    def reduced(self, order: Resting, size_minor: int) -> None:
-        """An order that waits here has lost so much of its remainder; without one it goes."""
+    def reduced(self, order: Resting, size_minor: int) -> bool:
+        """An order that waits here has lost so much of its remainder; without one it goes.
+
+        Returns whether that is to be seen.
+        """
         price = order.asked_odds_e4
         key = price if self.highest_first else _negated[price]
+        if not order.remaining_minor:
+            orders = self.orders
+            if orders[-1] is order:
+                orders.pop()
+                self.keys.pop()
+            else:
+                self._remove(order, key)
+            if not orders and self.worse:
+                self.keys, self.orders = self.worse.pop()
+        if key < self.floor:
+            return False
+        self.shown = None
         sizes = self.sizes
-        if key in sizes:
-            left = sizes[key] = sizes[key] - size_minor
+        if price in sizes:
+            left = sizes[price] = sizes[price] - size_minor
             if not left:
-                del sizes[key]
-        if order.remaining_minor:
-            return
-        orders = self.orders
-        if orders[-1] is order:
-            orders.pop()
-            self.keys.pop()
-        else:
-            self._remove(order, key)
-        if not orders and self.worse:
-            self.keys, self.orders = self.worse.pop()
+                del sizes[price]
+        return True
 
     def hashed(self, numbers: dict[int, int]) -> list[object]:
         """Return levels and queues as plain values; `numbers` of orders by their identity."""

@@ -67,27 +67,33 @@ class Engine:
         self._out = Emitter(state)
         self._emit = self._out.emit
         self._apply = self._out.apply
-        self._key_of = Keys().read
+        keys = Keys()
+        self._keys = keys.known
+        self._key_of = keys.read
 
     def process(self, record: Record) -> None:
         """Decide one input record; it leaves at least one journal entry."""
-        if record.topic == TRANSFERS:
-            self._transfer(record)
-            return
-        if record.topic == BETS:
-            self._out.bets_next = record.offset + 1
-            key = self._key_of(record.key)
-            if key is not None and record.client_id:
-                request = decode_plain(record.value)
+        topic, _, offset, _, raw_key, value, client_id = record
+        if topic == BETS:
+            self._out.bets_next = offset + 1
+            key = self._keys.get(raw_key) or self._key_of(raw_key)
+            if key is not None and client_id:
+                request = decode_plain(value)
                 if type(request) is BetRequest:
                     self._plain_bet(record, key, request)
                     return
-            incoming = decode_bets(record.value, record.client_id)
+                if request is not None:
+                    self._request(record, key, Incoming(client_id, "", request))
+                    return
+            incoming = decode_bets(value, client_id)
             if key is None:
                 self._without_key(record, incoming)
                 return
             for one in incoming:
                 self._request(record, key, one)
+            return
+        if topic == TRANSFERS:
+            self._transfer(record)
             return
         self._out.events_next = record.offset + 1
         self._operation(record)
@@ -114,7 +120,9 @@ class Engine:
         if event is not None and event.feed_clock:
             at_ms, timers, feed = event.now_ms, event.timers, event
         else:
-            at_ms, timers, feed = max(state.now_ms, record.timestamp_ms), state.timers, None
+            at_ms, timers, feed = record.timestamp_ms, state.timers, None
+            if at_ms <= state.now_ms:
+                at_ms = state.now_ms
         if timers.due_ms <= at_ms:
             self._fire(feed, at_ms)
             event = state.events.get(key)

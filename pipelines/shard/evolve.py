@@ -65,6 +65,8 @@ def evolve(shard: ShardState, record: e.JournalRecord) -> None:
     elif not event.feed_clock or kind is e.EventRetired:
         if at_ms > shard.now_ms:
             shard.now_ms = at_ms
+        elif at_ms == shard.now_ms:
+            at_ms = shard.now_ms  # one number for all bets of a time
     else:
         if at_ms > event.now_ms:
             event.now_ms = at_ms

@@ -3,7 +3,8 @@
 from itertools import islice
 from typing import Final
 
-from msgspec import structs
+import msgspec
+from msgspec import Raw, structs
 
 from pipelines.books.exchange import ExchangeBook, Runner
 from pipelines.books.lmsr_book import LmsrBook
@@ -18,7 +19,9 @@ from pipelines.messages.operations import Selection
 from pipelines.shard.order_sp import near_and_far_e4
 from pipelines.shard.state import EARLY, EventState, MarketState
 
-__all__ = ["UNSEEN", "image_of"]
+__all__ = ["UNSEEN", "image_bytes", "image_of"]
+
+_encode = msgspec.msgpack.Encoder().encode
 
 #: Entries that change nothing that bettors see of a market.
 UNSEEN: Final = frozenset(
@@ -65,7 +68,7 @@ def image_of(event: EventState, market: MarketState) -> OddsImage:
     """Return the full image of a market as of its last entry."""
     definition, book = market.definition, market.book
     if market.exchange is not None:
-        selections = _of_exchange(market, market.exchange)
+        selections = tuple([image for image, _ in _of_exchange(market, market.exchange)])
         staked = sum([s.staked_minor for s in selections])
     else:
         shown, statuses = book.shown(), market.selections
@@ -79,6 +82,27 @@ def image_of(event: EventState, market: MarketState) -> OddsImage:
     if market.settled and not market.refund:
         placed = _placed(market)
         selections = tuple(_settled(s, market.winners, placed) for s in selections)
+    return _image(event, market, staked, selections)
+
+
+def image_bytes(event: EventState, market: MarketState) -> bytes:
+    """Return the image of a market as it is written, the same as of `image_of`."""
+    book = market.exchange
+    if book is None or (market.settled and not market.refund):
+        return _encode(image_of(event, market))
+    shown = _of_exchange(market, book)
+    staked = sum([image.staked_minor for image, _ in shown])
+    # What is written of a selection in which nothing changed is kept.
+    return _encode(_image(event, market, staked, tuple([raw for _, raw in shown])))
+
+
+def _image(
+    event: EventState,
+    market: MarketState,
+    staked_minor: int,
+    selections: tuple[SelectionImage, ...] | tuple[Raw, ...],
+) -> OddsImage:
+    definition, book = market.definition, market.book
     return OddsImage(
         event.event_id,
         market.event_seq,
@@ -94,9 +118,9 @@ def image_of(event: EventState, market: MarketState) -> OddsImage:
         market.bet_delay_ms,
         event.start_ms,
         market.at_ms,
-        staked,
+        staked_minor,
         market.settlement,
-        selections,
+        selections,  # type: ignore[arg-type]
         market_maker=_maker(book) if isinstance(book, LmsrBook) else None,
     )
 
@@ -109,16 +133,16 @@ def _selection(
     return SelectionImage(selection.selection_id, selection.name, status, odds_e4, staked_minor)
 
 
-def _of_exchange(market: MarketState, book: ExchangeBook) -> tuple[SelectionImage, ...]:
+def _of_exchange(market: MarketState, book: ExchangeBook) -> list[tuple[SelectionImage, Raw]]:
     """Return all selections; one in which nothing changed as it was shown before."""
     found = []
-    for selection in market.definition.selections:
-        runner = book.runners[selection.selection_id]
-        image = runner.shown
-        if book.crossing or not isinstance(image, SelectionImage):
-            image = runner.shown = _with_depth(selection, runner, market, book)
-        found.append(image)
-    return tuple(found)
+    for selection, runner in zip(market.definition.selections, book.runners.values(), strict=True):
+        shown = runner.shown
+        if shown is None or book.crossing:
+            image = _with_depth(selection, runner, market, book)
+            shown = runner.shown = (image, Raw(_encode(image)))
+        found.append(shown)
+    return found
 
 
 def _with_depth(

@@ -8,13 +8,15 @@ and what becomes of few comes with the first of it (`Fate`).
 """
 
 from collections.abc import Iterable, Sequence
+from sys import intern
 from typing import Final
 
 from msgspec import Struct
 
 from pipelines.books.exchange_money import average_odds_e4, staked_minor
 from pipelines.limits import ODDS_ONE
-from pipelines.messages.requests import OrderType, Persistence, PricePolicy, Side, TimeInForce
+from pipelines.messages.order_entries import OrderEntry
+from pipelines.messages.requests import OrderType, Persistence, PricePolicy, TimeInForce
 from pipelines.shard.statuses import ACCEPTED, CANCELLED, LAPSED, REJECTED, VOID
 
 __all__ = ["FOREVER_MS", "Fill", "Order", "Terms", "places_of", "terms_of"]
@@ -281,6 +283,20 @@ class Order(Struct, gc=False):
             self.trades = parts[0]
         return self.staked_minor - before
 
+    def fill_at_once(self, parts: Sequence[tuple[int, int, bool]], at_ms: int) -> int:
+        """Take what it is matched with as it comes; return what that holds in the market."""
+        taken: list[Fill] = []
+        size = value = last_e4 = 0
+        for odds_e4, part, _ in parts:
+            size += part
+            value += odds_e4 * part
+            if odds_e4 == last_e4:  # one through all other selections, one not
+                part += taken.pop()[1]
+            taken.append((odds_e4, part, at_ms))
+            last_e4 = odds_e4
+        self.trades = taken[0] if len(taken) == 1 else Fills(size, value, taken)
+        return -((size * ODDS_ONE - value) // ODDS_ONE) if self.terms.lay else size
+
     def refill(self, parts: Sequence[Fill]) -> int:
         """Put these in place of its matched parts; return by how much what is held changed."""
         before = self.staked_minor
@@ -307,41 +323,32 @@ def places_of(orders: Iterable[object]) -> dict[int, int]:
 _known: Final[dict[tuple[object, ...], Terms]] = {}
 
 
-def terms_of(
-    market_id: str,
-    selection_id: int,
-    price_policy: PricePolicy,
-    tolerance_e4: int,
-    market_version: int,
-    side: Side,
-    order_type: OrderType,
-    persistence: Persistence,
-    time_in_force: TimeInForce,
-    min_fill_minor: int,
-) -> Terms:
+def terms_of(entry: OrderEntry) -> Terms:
     """Return the terms that orders like this have in common."""
     key = (
-        market_id,
-        selection_id,
-        price_policy,
-        tolerance_e4,
-        market_version,
-        side,
-        order_type,
-        persistence,
-        time_in_force,
-        min_fill_minor,
+        entry.market_id,
+        entry.selection_id,
+        entry.price_policy,
+        entry.tolerance_e4,
+        entry.market_version,
+        entry.side,
+        entry.order_type,
+        entry.persistence,
+        entry.time_in_force,
+        entry.min_fill_minor,
     )
     found = _known.get(key)
     if found is None:
         if len(_known) >= TERMS_MAX:
             _known.clear()
-        rests = order_type == "LIMIT" and not time_in_force
-        found = _known[key] = Terms(*key[:5], side == "LAY", *key[6:], rests)  # type: ignore[arg-type]
+        rests = entry.order_type == "LIMIT" and not entry.time_in_force
+        found = Terms(
+            intern(entry.market_id), *key[1:5], entry.side == "LAY", *key[6:], rests
+        )  # type: ignore[arg-type]
+        _known[key] = found
     return found
 
 
 _BARE: Final = {
-    lay: terms_of("", 0, "exact", 0, 0, "LAY" if lay else "BACK", "LIMIT", "LAPSE", "", 0)
-    for lay in (False, True)
+    lay: Terms("", 0, "exact", 0, 0, lay, "LIMIT", "LAPSE", "", 0, True) for lay in (False, True)
 }

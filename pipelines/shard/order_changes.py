@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from pipelines.books.exchange import ExchangeBook
 from pipelines.books.exchange_money import reduced_odds_e4
-from pipelines.limits import ANSWERS_OUTSIDE_MARKETS_MAX
+from pipelines.limits import ANSWERS_OUTSIDE_MARKETS_MAX, ODDS_ONE
 from pipelines.messages import order_entries as oe
 from pipelines.shard.clock import timers_of
 from pipelines.shard.numbers import shared
@@ -23,18 +23,7 @@ def _new(entry: oe.OrderEntry, status: int, at_ms: int, remaining_minor: int) ->
     order = Order(
         intern(entry.client_id),
         entry.bet_id,
-        terms_of(
-            entry.market_id,
-            entry.selection_id,
-            entry.price_policy,
-            entry.tolerance_e4,
-            entry.market_version,
-            entry.side,
-            entry.order_type,
-            entry.persistence,
-            entry.time_in_force,
-            entry.min_fill_minor,
-        ),
+        terms_of(entry),
         shared(entry.stake_minor),
         shared(entry.asked_odds_e4),
         remaining_minor,
@@ -52,33 +41,52 @@ def _enter(market: MarketState, order: Order, parts: Parts, at_ms: int) -> None:
     assert book is not None
     book.orders += 1
     market.bets.append(order)
-    left = order.stake_minor
-    for odds_e4, size_minor, virtual in parts:
-        market.escrow_minor += order.fill(odds_e4, size_minor, at_ms)
-        left -= size_minor
-        if virtual:  # a trade without a resting order of this selection
-            book.trade(order.selection_id, odds_e4, size_minor)
     if parts:
+        market.escrow_minor += order.fill_at_once(parts, at_ms)
+        left = order.stake_minor
+        for odds_e4, size_minor, virtual in parts:
+            left -= size_minor
+            if virtual:  # a trade without a resting order of this selection
+                book.trade(order.selection_id, odds_e4, size_minor)
         order.remaining_minor = left
         if not left:
             return
-    terms = order.terms
-    if terms.rests:
-        runner = book.runners[terms.selection_id]
-        runner.shown = None
-        (runner.lays if terms.lay else runner.backs).add(order)
-    elif terms.order_type != "LIMIT":
+    if order.rests():
+        book.rest(order, order.lay)
+    elif order.order_type != "LIMIT":
         book.rest_for_sp(order)
 
 
 def _placed(
     shard: ShardState, event: EventState, market: MarketState, entry: oe.OrderPlaced, at_ms: int
 ) -> None:
-    order = _new(entry, ACCEPTED, at_ms, entry.stake_minor)
+    # Written out: this runs once for nearly every order.
+    bet_id, stake_minor, terms = entry.bet_id, shared(entry.stake_minor), terms_of(entry)
+    order = Order(
+        intern(entry.client_id),
+        bet_id,
+        terms,
+        stake_minor,
+        shared(entry.asked_odds_e4),
+        stake_minor,
+        ACCEPTED,
+        at_ms,
+    )
     bets = event.bets
-    if bets.clashed or bets.by_id.setdefault(entry.bet_id, order) is not order:
+    if bets.clashed or bets.by_id.setdefault(bet_id, order) is not order:
         bets.add(order)
-    _enter(market, order, entry.fills, at_ms)
+    if entry.fills or entry.replaces or not terms.rests:
+        if entry.replaces:
+            order.fated().replaces = entry.replaces
+        _enter(market, order, entry.fills, at_ms)
+        return
+    book = market.exchange
+    assert book is not None
+    book.orders += 1
+    market.bets.append(order)
+    runner = book.runners[terms.selection_id]
+    if (runner.lays if terms.lay else runner.backs).add(order) or book.near:
+        runner.shown = None
 
 
 def _traded(
@@ -87,7 +95,7 @@ def _traded(
     _placed(shard, event, market, entry, at_ms)
     book = market.exchange
     assert book is not None
-    bets, by_id = event.bets, event.bets.by_id
+    bets, by_id, runners = event.bets, event.bets.by_id, book.runners
     matches = entry.matches
     held_minor = 0
     for client_id, bet_id, odds_e4, size_minor, remaining_minor, _ in matches:
@@ -95,9 +103,22 @@ def _traded(
         if order is None or order.client_id != client_id:
             order = bets.of(client_id, bet_id)
         assert type(order) is Order
-        held_minor += order.fill(odds_e4, size_minor, at_ms)
+        terms = order.terms
+        # As `Order.fill` and `ExchangeBook.take_from` do: written out, it runs for every trade.
+        lay = terms.lay
+        if order.trades is not None:
+            held_minor += order.fill(odds_e4, size_minor, at_ms)
+        else:
+            order.trades = (odds_e4, size_minor, at_ms)
+            held_minor -= (ODDS_ONE - odds_e4) * size_minor // ODDS_ONE if lay else -size_minor
         order.remaining_minor = remaining_minor
-        book.take_from(order, order.terms.lay, size_minor)
+        runner = runners[terms.selection_id]
+        (runner.lays if lay else runner.backs).reduced(order, size_minor)
+        traded = runner.traded
+        traded[odds_e4] = traded.pop(odds_e4, 0) + size_minor
+        runner.traded_minor += size_minor
+        runner.last_odds_e4 = odds_e4
+        runner.shown = None
     market.escrow_minor += held_minor
     event.seq += len(matches)
     market.seq += len(matches)

@@ -6,6 +6,7 @@ is not sure at a glance, it says nothing.
 
 from typing import Final
 
+from pipelines.books.exchange_levels import Levels
 from pipelines.limits import (
     BETS_PER_MARKET_MAX,
     MARKET_STAKES_MAX_MINOR,
@@ -18,6 +19,12 @@ from pipelines.messages.requests import BetRequest
 from pipelines.shard.state import EventState, MarketState
 
 __all__ = ["quick_order"]
+
+Fill = tuple[int, int, bool]  # as in `OrderPlaced`
+Matched = tuple[str, str, int, int, int, bool]  # as in `OrderTraded`
+
+#: Kind, stated identity, time in force, least fill and tolerance of nearly every order.
+PLAIN: Final = ("LIMIT", "", "", 0, 0)
 
 #: A lay of this size has room at any price in a market that is not half full.
 STAKE_SURELY_GOOD_MINOR: Final = MARKET_STAKES_MAX_MINOR // 2 // (ODDS_MAX_E4 // ODDS_ONE)
@@ -35,20 +42,23 @@ def quick_order(
     version = bet.market_version
     if (
         not book.plain
-        or market.status != "OPEN"
         or market.selections.get(selection_id) != "ACTIVE"
+        or market.status != "OPEN"
         or (version and version != market.version)
         or not market.stake_min_minor <= stake_minor <= market.stake_max_minor
         or stake_minor > STAKE_SURELY_GOOD_MINOR
         or market.escrow_minor >= HALF_FULL_MINOR
         or len(market.bets) >= HALF_FULL_BETS
         or bet.event_id != key
-        or bet.order_type != "LIMIT"
         or bet.persistence == "MARKET_ON_CLOSE"
-        or bet.client_id
-        or bet.time_in_force
-        or bet.min_fill_minor
-        or bet.tolerance_e4
+        or (
+            bet.order_type,
+            bet.client_id,
+            bet.time_in_force,
+            bet.min_fill_minor,
+            bet.tolerance_e4,
+        )
+        != PLAIN
         or odds_e4 not in book.ladder.valid
         or event.risk is not None
         or (market.bet_delay_ms and market.in_play)
@@ -56,7 +66,34 @@ def quick_order(
         return None
     runner = book.runners[selection_id]
     opposite = runner.backs if bet.side == "LAY" else runner.lays
-    order = (
+    keys, limit = opposite.keys, opposite.key(odds_e4)
+    if not keys or keys[-1] < limit:
+        return OrderPlaced(
+            key,
+            event.seq + 1,
+            bet.market_id,
+            market.seq + 1,
+            client_id,
+            bet.bet_id,
+            selection_id,
+            stake_minor,
+            odds_e4,
+            bet.price_policy,
+            0,
+            version,
+            bet.side,
+            "LIMIT",
+            bet.persistence,
+            "",
+            0,
+            "",
+            (),
+        )
+    found = _trades(opposite, limit, client_id, stake_minor)
+    if found is None:
+        return None
+    fills, matches = found
+    return OrderTraded(
         key,
         event.seq + 1,
         bet.market_id,
@@ -75,21 +112,25 @@ def quick_order(
         "",
         0,
         "",
+        tuple(fills),
+        tuple(matches),
     )
-    keys, limit = opposite.keys, opposite.key(odds_e4)
-    if not keys or keys[-1] < limit:
-        return OrderPlaced(*order, ())
-    # As `plan_direct`: best price first, then oldest first.
-    left = stake_minor
-    fills: list[tuple[int, int, bool]] = []
-    matches: list[tuple[str, str, int, int, int, bool]] = []
+
+
+def _trades(
+    opposite: Levels, limit_key: int, client_id: str, left: int
+) -> tuple[list[Fill], list[Matched]] | None:
+    """Return with what so much is matched; as `plan_direct`, and None where that sees more."""
+    fills: list[Fill] = []
+    matches: list[Matched] = []
+    keys = opposite.keys
     at = len(keys)
     price_key = filled = price = 0
     for one in reversed(opposite.orders):
         at -= 1
         if keys[at] != price_key:
             price_key = keys[at]
-            if price_key < limit:
+            if price_key < limit_key:
                 break
             if filled:
                 fills.append((price, filled, False))
@@ -111,4 +152,4 @@ def quick_order(
     if len(matches) > MATCHES_PER_ENTRY_MAX:
         return None
     fills.append((price, filled, False))
-    return OrderTraded(*order, tuple(fills), tuple(matches))
+    return fills, matches
