@@ -23,7 +23,7 @@ from pipelines.shard.clock import next_due_ms
 from pipelines.shard.engine import Drained, Engine
 from pipelines.shard.fold import fold, positions_of
 from pipelines.shard.hash import state_hash
-from pipelines.shard.state import ACCEPTED, LOST, PENDING, VOID, WON, Bet, ShardState
+from pipelines.shard.state import ACCEPTED, LOST, PENDING, VOID, WON, AnyBet, ShardState
 from pipelines.standby import Standby
 from pipelines.topics import BETS, partition_of
 
@@ -267,7 +267,7 @@ class ShardLoop:
         with self._lock:
             event = self._state.events.get(event_id)
             market = event.markets.get(market_id) if event is not None else None
-            bets: list[Bet] = [] if market is None else market.bets
+            bets: list[AnyBet] = [] if market is None else market.bets
             end = min(after + min(limit, QUERY_PAGE_BETS_MAX), len(bets))
             rows = [
                 (b.client_id, b.bet_id, RESULT_NAMES[b.status], b.payout_minor, b.stake_minor)

@@ -33,6 +33,7 @@ class Runner:
         "backs",
         "last_odds_e4",
         "lays",
+        "name",
         "shown",
         "sp_e4",
         "sp_orders",
@@ -40,10 +41,11 @@ class Runner:
         "traded_minor",
     )
 
-    def __init__(self) -> None:
+    def __init__(self, name: str, depth: int) -> None:
+        self.name = name
         self.active = True
-        self.backs = Levels(highest_first=False)
-        self.lays = Levels(highest_first=True)
+        self.backs = Levels(highest_first=False, most=depth)
+        self.lays = Levels(highest_first=True, most=depth)
         self.sp_orders: dict[tuple[str, str], Resting] = {}  # by bettor and bet id
         self.traded: dict[int, int] = {}
         self.traded_minor = 0
@@ -85,7 +87,7 @@ class ExchangeBook:
         self.near = market.bsp_market
         self.self_match = market.self_match
         self.depth = market.depth
-        self.runners = {s.selection_id: Runner() for s in market.selections}
+        self.runners = {s.selection_id: Runner(s.name, market.depth) for s in market.selections}
         self.orders = 0
         self.reconciled = False
 

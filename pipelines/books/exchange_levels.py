@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Final, NamedTuple, Protocol
 
-__all__ = ["Levels", "Resting"]
+__all__ = ["Levels", "Resting", "negated"]
 
 BLOCK_MAX: Final = 2_048  # orders in a block
 SCAN_MAX: Final = 32  # orders at a price that are looked through one by one
@@ -20,7 +20,7 @@ LEVELS_MAX: Final = 2**60
 
 
 class Resting(Protocol):
-    """What a book needs to know of an order; `at_ms`: when it came, mostly no earlier than others."""
+    """What a book needs to know of an order; `at_ms`: when it came into the market."""
 
     client_id: str
     bet_id: str
@@ -46,20 +46,23 @@ class _Negated(dict[int, int]):
         return -number
 
 
-_negated: Final = _Negated()
+#: What prices are sorted by where the lowest is the best.
+negated: Final = _Negated()
 
 
 class Levels:
-    """One side. `highest_first`: the highest price is the best, as of resting lays.
+    """One side. `highest_first`: the highest price is the best, as of resting lays. The best `most`
+    levels are shown, all for 0.
 
     `keys` (prices, negative where the lowest is the best) and `orders` rise towards the best and,
     at a price, the oldest. They are the best block; `worse` has the others, the worst first.
     """
 
-    __slots__ = ("floor", "highest_first", "keys", "orders", "shown", "sizes", "worse")
+    __slots__ = ("floor", "highest_first", "keys", "most", "orders", "shown", "sizes", "worse")
 
-    def __init__(self, highest_first: bool) -> None:
+    def __init__(self, highest_first: bool, most: int) -> None:
         self.highest_first = highest_first
+        self.most = most or LEVELS_MAX
         self.keys: list[int] = []
         self.orders: list[Resting] = []
         self.worse: list[_Block] = []
@@ -73,7 +76,7 @@ class Levels:
 
     def key(self, price: int) -> int:
         """Return what a price is sorted by."""
-        return price if self.highest_first else _negated[price]
+        return price if self.highest_first else negated[price]
 
     def in_turn(self) -> Iterator[Resting]:
         """Iterate over what waits, in the order in which it will be matched."""
@@ -94,11 +97,11 @@ class Levels:
         if size:
             yield price, size
 
-    def depth(self, count: int) -> tuple[tuple[int, int], ...]:
-        """Return price and size of the best `count` levels, of all for 0, to be shown."""
+    def depth(self) -> tuple[tuple[int, int], ...]:
+        """Return price and size of the levels that are shown, best first."""
         if self.shown is not None:
             return self.shown
-        most = count or LEVELS_MAX
+        most = self.most
         found: list[tuple[int, int]] = []
         keys, orders, known = self.keys, self.orders, self.sizes
         end = len(keys)
@@ -122,7 +125,7 @@ class Levels:
     def add(self, order: Resting) -> bool:
         """Let an order wait behind those at its price; return whether that is to be seen."""
         price = order.asked_odds_e4
-        key = price if self.highest_first else _negated[price]
+        key = price if self.highest_first else negated[price]
         keys, orders = self.keys, self.orders
         if self.worse and key <= self.worse[-1].keys[-1]:
             keys, orders = self.worse[bisect_left(self.worse, key, key=_best_key)]
@@ -144,7 +147,7 @@ class Levels:
         Returns whether that is to be seen.
         """
         price = order.asked_odds_e4
-        key = price if self.highest_first else _negated[price]
+        key = price if self.highest_first else negated[price]
         if not order.remaining_minor:
             orders = self.orders
             if orders[-1] is order:

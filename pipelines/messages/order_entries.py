@@ -50,8 +50,8 @@ class OrderTraded(OrderPlaced, frozen=True, gc=False, array_like=True, tag=59):
     """In the market, and matched at once with orders that waited: both sides of the trades.
 
     `matches`: (client id, bet id, odds_e4, size, what still waits, virtual or not) of those. Stands
-    for an `OrderPlaced` and a `BetMatched` each, see `apart.py`, and has their numbers: of event and
-    market its own, and as many more as there are matches. Of very many, `BetMatched` follow.
+    for an `OrderPlaced` and a `BetMatched` each, see `apart.py`, and has their numbers in event and
+    market: its own, and as many more as there are matches. Of very many, `BetMatched` follow.
     """
 
     matches: tuple[tuple[str, str, int, int, int, bool], ...]

@@ -18,7 +18,7 @@ from pipelines.shard.state import (
     CASHED_OUT,
     PENDING,
     STATUS_NAMES,
-    Bet,
+    AnyBet,
     EventState,
     MarketState,
     ShardState,
@@ -105,7 +105,7 @@ _WHY = {
 }
 
 
-def _worth(market: MarketState, bet: Bet) -> tuple[int, int] | Code:
+def _worth(market: MarketState, bet: AnyBet) -> tuple[int, int] | Code:
     """Return what a bet is bought back for now, and its selection's odds, or why it is not."""
     if bet.status != ACCEPTED:
         return Code.BET_IN_PROGRESS if bet.status == PENDING else Code.BET_TAKEN_OR_LAPSED

@@ -129,7 +129,8 @@ class Emitter:
         event = self._state.events[entry.event_id]
         if event.guest:
             settled = isinstance(entry, e.MarketSettled)
-            self.apply(Send(entry.event_id, MarketEnded(entry.event_id, entry.market_id, settled)), at_ms)
+            ended = MarketEnded(entry.event_id, entry.market_id, settled)
+            self.apply(Send(entry.event_id, ended), at_ms)
         if event.markets[entry.market_id].legs:
             self._legs(entry, at_ms)
 

@@ -117,21 +117,15 @@ class Engine:
         """Decide the common case, with as few calls as can be."""
         state = self.state
         event = state.events.get(key)
-        if event is not None and event.feed_clock:
-            at_ms, timers, feed = event.now_ms, event.timers, event
-        else:
-            at_ms, timers, feed = record.timestamp_ms, state.timers, None
-            if at_ms <= state.now_ms:
-                at_ms = state.now_ms
-        if timers.due_ms <= at_ms:
-            self._fire(feed, at_ms)
+        if event is not None and (event.feed_clock or event.away):
+            self._plain_bet_apart(record, key, request, event)
+            return
+        at_ms = record.timestamp_ms
+        if at_ms < state.now_ms:
+            at_ms = state.now_ms
+        if state.timers.due_ms <= at_ms:
+            self._fire(None, at_ms)
             event = state.events.get(key)
-        if event is not None and event.away:
-            value = record.value or b""
-            elsewhere = request_elsewhere(state, event, record.client_id, request, value)
-            if elsewhere is not None:
-                self._apply(decide_forward(event, elsewhere), at_ms)
-                return
         answer = decide_bet(state, event, key, record.client_id, request, at_ms)
         if state.account_markets:
             self._answer(record, key, answer, at_ms)
@@ -140,6 +134,22 @@ class Engine:
                 self._emit(one, at_ms)
         else:
             self._emit(answer, at_ms)  # type: ignore[arg-type]
+
+    def _plain_bet_apart(
+        self, record: Record, key: str, request: BetRequest, event: EventState
+    ) -> None:
+        """Decide a bet on an event with a clock of its own, or with markets in other shards."""
+        state = self.state
+        found = self._pass_time(record, key)
+        at_ms = time_of(state, event, 0, record.timestamp_ms)
+        if found is not None and found.away:
+            value = record.value or b""
+            elsewhere = request_elsewhere(state, found, record.client_id, request, value)
+            if elsewhere is not None:
+                self._apply(decide_forward(found, elsewhere), at_ms)
+                return
+        answer = decide_bet(state, found, key, record.client_id, request, at_ms)
+        self._answer(record, key, answer, at_ms)
 
     def _request(self, record: Record, key: str, one: Incoming) -> None:
         state = self.state

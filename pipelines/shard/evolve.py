@@ -30,6 +30,7 @@ from pipelines.shard.state import (
     CANCELLED,
     PENDING,
     REJECTED,
+    AnyBet,
     Bet,
     EventState,
     MarketState,
@@ -62,7 +63,9 @@ def evolve(shard: ShardState, record: e.JournalRecord) -> None:
             isinstance(entry, e.EventWasOpened) and entry.clock == "feed"
         ):
             shard.now_ms = at_ms
-    elif not event.feed_clock or kind is e.EventRetired:
+        _APPLY[kind](shard, None, None, entry, at_ms)
+        return
+    if not event.feed_clock or kind is e.EventRetired:
         if at_ms > shard.now_ms:
             shard.now_ms = at_ms
         elif at_ms == shard.now_ms:
@@ -72,20 +75,17 @@ def evolve(shard: ShardState, record: e.JournalRecord) -> None:
             event.now_ms = at_ms
         if record.wall_ms > shard.now_ms:
             shard.now_ms = record.wall_ms
-    market = None
-    if event is not None:
-        event_seq, market_seq = entry.event_seq, entry.market_seq
-        if event_seq != event.seq + 1 and not (kind is MarketArrived and event_seq > event.seq):
-            raise JournalError(f"event {event.event_id}: {event.seq} then {event_seq}")
-        event.seq = event_seq
-        if market_seq:
-            market = event.markets.get(entry.market_id)
-            if market is not None:
-                if market_seq != market.seq + 1:
-                    raise JournalError(f"market {entry.market_id}: {market.seq} then {market_seq}")
-                market.seq = market_seq
-                market.event_seq = event_seq
-                market.at_ms = at_ms
+    event_seq, market_seq = entry.event_seq, entry.market_seq
+    if event_seq != event.seq + 1 and not (kind is MarketArrived and event_seq > event.seq):
+        raise JournalError(f"event {event.event_id}: {event.seq} then {event_seq}")
+    event.seq = event_seq
+    market = event.markets.get(entry.market_id) if market_seq else None
+    if market is not None:
+        if market_seq != market.seq + 1:
+            raise JournalError(f"market {entry.market_id}: {market.seq} then {market_seq}")
+        market.seq = market_seq
+        market.event_seq = event_seq
+        market.at_ms = at_ms
     _APPLY[kind](shard, event, market, entry, at_ms)
 
 
@@ -191,7 +191,7 @@ def _rejected(
         del event.refusals[next(iter(event.refusals))]
 
 
-def _released(shard: ShardState, event: EventState, market: MarketState, entry: Any) -> Bet:
+def _released(shard: ShardState, event: EventState, market: MarketState, entry: Any) -> AnyBet:
     """Take a pending bet out of its wait."""
     key = (entry.client_id, entry.bet_id)
     del market.pending[key]
@@ -206,6 +206,7 @@ def _confirmed(
     shard: ShardState, event: EventState, market: MarketState, entry: e.BetConfirmed, at_ms: int
 ) -> None:
     bet = _released(shard, event, market, entry)
+    assert not isinstance(bet, Order), "see `OrderConfirmed`"
     bet.status, bet.odds_e4, bet.at_ms = ACCEPTED, entry.odds_e4, at_ms
     _take(market, bet)
     count_bet(event, bet, 1)

@@ -68,7 +68,7 @@ def image_of(event: EventState, market: MarketState) -> OddsImage:
     """Return the full image of a market as of its last entry."""
     definition, book = market.definition, market.book
     if market.exchange is not None:
-        selections = tuple([image for image, _ in _of_exchange(market, market.exchange)])
+        selections = _of_exchange(market, market.exchange)
         staked = sum([s.staked_minor for s in selections])
     else:
         shown, statuses = book.shown(), market.selections
@@ -90,10 +90,15 @@ def image_bytes(event: EventState, market: MarketState) -> bytes:
     book = market.exchange
     if book is None or (market.settled and not market.refund):
         return _encode(image_of(event, market))
-    shown = _of_exchange(market, book)
-    staked = sum([image.staked_minor for image, _ in shown])
-    # What is written of a selection in which nothing changed is kept.
-    return _encode(_image(event, market, staked, tuple([raw for _, raw in shown])))
+    staked = 0
+    selections: list[Raw] = []
+    for selection_id, runner in book.runners.items():
+        shown = runner.shown
+        if shown is None or book.crossing:
+            shown = _show(selection_id, runner, market, book)
+        selections.append(shown[1])
+        staked += runner.traded_minor
+    return _encode(_image(event, market, staked, tuple(selections)))
 
 
 def _image(
@@ -133,22 +138,30 @@ def _selection(
     return SelectionImage(selection.selection_id, selection.name, status, odds_e4, staked_minor)
 
 
-def _of_exchange(market: MarketState, book: ExchangeBook) -> list[tuple[SelectionImage, Raw]]:
+def _of_exchange(market: MarketState, book: ExchangeBook) -> tuple[SelectionImage, ...]:
     """Return all selections; one in which nothing changed as it was shown before."""
-    found = []
-    for selection, runner in zip(market.definition.selections, book.runners.values(), strict=True):
-        shown = runner.shown
-        if shown is None or book.crossing:
-            image = _with_depth(selection, runner, market, book)
-            shown = runner.shown = (image, Raw(_encode(image)))
-        found.append(shown)
-    return found
+    return tuple(
+        [
+            _show(selection_id, runner, market, book)[0]
+            if runner.shown is None or book.crossing
+            else runner.shown[0]
+            for selection_id, runner in book.runners.items()
+        ]
+    )
+
+
+def _show(
+    selection_id: int, runner: Runner, market: MarketState, book: ExchangeBook
+) -> tuple[SelectionImage, Raw]:
+    """Return a selection as it is, and as it is written, and keep both."""
+    image = _with_depth(runner, selection_id, market, book)
+    runner.shown = (image, Raw(_encode(image)))
+    return runner.shown
 
 
 def _with_depth(
-    selection: Selection, runner: Runner, market: MarketState, book: ExchangeBook
+    runner: Runner, selection_id: int, market: MarketState, book: ExchangeBook
 ) -> SelectionImage:
-    selection_id = selection.selection_id
     near = far = virtual_back = virtual_lay = 0
     if market.definition.bsp_market and not book.reconciled and runner.active:
         near, far = near_and_far_e4(runner)
@@ -160,16 +173,16 @@ def _with_depth(
         shown = sorted(islice(reversed(traded), TRADED_PRICES_SHOWN))
     else:
         shown = sorted(traded)
-    to_back = runner.lays.depth(book.depth)
+    to_back = runner.lays.depth()
     return SelectionImage(
         selection_id,
-        selection.name,
+        runner.name,
         market.selections[selection_id],
         max(virtual_back, to_back[0][0] if to_back else 0),
         runner.traded_minor,
         ExchangeImage(
             to_back,
-            runner.backs.depth(book.depth),
+            runner.backs.depth(),
             virtual_back,
             virtual_lay,
             runner.last_odds_e4,

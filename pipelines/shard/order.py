@@ -260,28 +260,26 @@ class Order(Struct, gc=False):
 
     def fill(self, odds_e4: int, size_minor: int, at_ms: int) -> int:
         """Add a matched part; return by how much what is held in the market grew."""
-        fills = self.trades
-        part = (odds_e4, size_minor, at_ms)
-        # The stake held as `staked_minor` says: written out, it runs for every trade.
-        if fills is None:
+        trades, part = self.trades, (odds_e4, size_minor, at_ms)
+        if trades is None:
             self.trades = part
-            if not self.terms.lay:
-                return size_minor
-            return -((ODDS_ONE - odds_e4) * size_minor // ODDS_ONE)
-        before = self.staked_minor
-        if not isinstance(fills, Fills):
-            fills = self.trades = Fills(fills[1], fills[0] * fills[1], [fills])
-        parts = fills.parts
-        last_odds_e4, last_size, last_ms = parts[-1]
-        if last_odds_e4 == odds_e4 and last_ms == at_ms:
-            parts[-1] = (odds_e4, last_size + size_minor, at_ms)
+            size = value = 0
         else:
-            parts.append(part)
-        fills.size_minor += size_minor
-        fills.value_e4 += odds_e4 * size_minor
-        if len(parts) == 1:
-            self.trades = parts[0]
-        return self.staked_minor - before
+            if not isinstance(trades, Fills):
+                trades = self.trades = Fills(trades[1], trades[0] * trades[1], [trades])
+            size, value = trades.size_minor, trades.value_e4
+            parts = trades.parts
+            last_odds_e4, last_size, last_ms = parts[-1]
+            if last_odds_e4 == odds_e4 and last_ms == at_ms:
+                parts[-1] = (odds_e4, last_size + size_minor, at_ms)
+            else:
+                parts.append(part)
+            trades.size_minor = size + size_minor
+            trades.value_e4 = value + odds_e4 * size_minor
+        if not self.terms.lay:
+            return size_minor
+        before = staked_minor(True, size, value)
+        return staked_minor(True, size + size_minor, value + odds_e4 * size_minor) - before
 
     def fill_at_once(self, parts: Sequence[tuple[int, int, bool]], at_ms: int) -> int:
         """Take what it is matched with as it comes; return what that holds in the market."""
@@ -342,10 +340,9 @@ def terms_of(entry: OrderEntry) -> Terms:
         if len(_known) >= TERMS_MAX:
             _known.clear()
         rests = entry.order_type == "LIMIT" and not entry.time_in_force
-        found = Terms(
+        found = _known[key] = Terms(
             intern(entry.market_id), *key[1:5], entry.side == "LAY", *key[6:], rests
-        )  # type: ignore[arg-type]
-        _known[key] = found
+        )
     return found
 
 

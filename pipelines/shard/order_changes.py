@@ -5,13 +5,22 @@ from sys import intern
 from typing import Any, Final
 
 from pipelines.books.exchange import ExchangeBook
+from pipelines.books.exchange_levels import Resting
 from pipelines.books.exchange_money import reduced_odds_e4
 from pipelines.limits import ANSWERS_OUTSIDE_MARKETS_MAX, ODDS_ONE
 from pipelines.messages import order_entries as oe
 from pipelines.shard.clock import timers_of
 from pipelines.shard.numbers import shared
 from pipelines.shard.order import Order, terms_of
-from pipelines.shard.state import ACCEPTED, PENDING, REJECTED, EventState, MarketState, ShardState
+from pipelines.shard.state import (
+    ACCEPTED,
+    PENDING,
+    REJECTED,
+    AnyBet,
+    EventState,
+    MarketState,
+    ShardState,
+)
 
 __all__ = ["APPLY_TO_ORDERS"]
 
@@ -95,24 +104,27 @@ def _traded(
     _placed(shard, event, market, entry, at_ms)
     book = market.exchange
     assert book is not None
-    bets, by_id, runners = event.bets, event.bets.by_id, book.runners
+    bets, runners = event.bets, book.runners
+    taker = runners[entry.selection_id]
+    opposite = taker.backs if entry.side == "LAY" else taker.lays
     matches = entry.matches
     held_minor = 0
-    for client_id, bet_id, odds_e4, size_minor, remaining_minor, _ in matches:
-        order = by_id.get(bet_id)
-        if order is None or order.client_id != client_id:
+    for client_id, bet_id, odds_e4, size_minor, remaining_minor, virtual in matches:
+        # Mostly it is the next in turn.
+        order: AnyBet | Resting | None = None if virtual else opposite.orders[-1]
+        if order is None or order.bet_id != bet_id or order.client_id != client_id:
             order = bets.of(client_id, bet_id)
         assert type(order) is Order
-        terms = order.terms
         # As `Order.fill` and `ExchangeBook.take_from` do: written out, it runs for every trade.
+        terms = order.terms
         lay = terms.lay
-        if order.trades is not None:
-            held_minor += order.fill(odds_e4, size_minor, at_ms)
-        else:
+        if order.trades is None:
             order.trades = (odds_e4, size_minor, at_ms)
             held_minor -= (ODDS_ONE - odds_e4) * size_minor // ODDS_ONE if lay else -size_minor
+        else:
+            held_minor += order.fill(odds_e4, size_minor, at_ms)
         order.remaining_minor = remaining_minor
-        runner = runners[terms.selection_id]
+        runner = runners[terms.selection_id] if virtual else taker
         (runner.lays if lay else runner.backs).reduced(order, size_minor)
         traded = runner.traded
         traded[odds_e4] = traded.pop(odds_e4, 0) + size_minor

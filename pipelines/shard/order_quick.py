@@ -6,7 +6,7 @@ is not sure at a glance, it says nothing.
 
 from typing import Final
 
-from pipelines.books.exchange_levels import Levels
+from pipelines.books.exchange_levels import Levels, negated
 from pipelines.limits import (
     BETS_PER_MARKET_MAX,
     MARKET_STAKES_MAX_MINOR,
@@ -65,9 +65,12 @@ def quick_order(
     ):
         return None
     runner = book.runners[selection_id]
-    opposite = runner.backs if bet.side == "LAY" else runner.lays
-    keys, limit = opposite.keys, opposite.key(odds_e4)
-    if not keys or keys[-1] < limit:
+    if bet.side == "LAY":
+        opposite, limit_key = runner.backs, negated[odds_e4]
+    else:
+        opposite, limit_key = runner.lays, odds_e4
+    keys = opposite.keys
+    if not keys or keys[-1] < limit_key:
         return OrderPlaced(
             key,
             event.seq + 1,
@@ -89,7 +92,7 @@ def quick_order(
             "",
             (),
         )
-    found = _trades(opposite, limit, client_id, stake_minor)
+    found = _trades(opposite, limit_key, client_id, stake_minor)
     if found is None:
         return None
     fills, matches = found

@@ -1,7 +1,7 @@
 """Stages 4 to 7 for an order on an exchange: validate, risk, match; its first answer and trades.
 
-Looks at the state and changes nothing. An order leads to one entry with the resting orders that it is
-matched with (after a bet delay: one each), and one more if what is left of it may not wait.
+Looks at the state and changes nothing. An order leads to one entry, with the resting orders that
+it is matched with (after a bet delay: one each), and one more if what is left of it may not wait.
 """
 
 from typing import NamedTuple
@@ -143,9 +143,9 @@ def _follow(
     bet_id: str,
 ) -> None:
     """Add what follows from an order for others, and for what is left of it."""
-    for who, which, odds_e4, size, left, virtual in matches:
+    for of, which, odds_e4, size, left, virtual in matches:
         kind = "virtual" if virtual else "order"
-        entries.append(oe.BetMatched(*numbers.next(), who, which, odds_e4, size, left, kind))
+        entries.append(oe.BetMatched(*numbers.next(), of, which, odds_e4, size, left, kind))
     code = Code.INVALID_BACK_LAY_COMBINATION
     for order in found.plan.lapsing:
         who = (order.client_id, order.bet_id)

@@ -10,7 +10,7 @@ from pipelines.messages.risk_operations import RiskLever, RiskSet
 from pipelines.shard.clock import timers_of
 from pipelines.shard.order import Order
 from pipelines.shard.risk_state import EventRisk
-from pipelines.shard.state import ACCEPTED, Bet, EventState, MarketState, ShardState
+from pipelines.shard.state import ACCEPTED, AnyBet, EventState, MarketState, ShardState
 
 __all__ = ["APPLY_TO_RISK", "count_bet", "note_prices"]
 
@@ -26,7 +26,7 @@ def _risk(event: EventState) -> EventRisk:
     return risk
 
 
-def count_bet(event: EventState, bet: Bet, sign: int) -> None:
+def count_bet(event: EventState, bet: AnyBet, sign: int) -> None:
     """Count an open bet of an event with limits, or one that is open no more (`sign` -1)."""
     if event.risk is not None and not isinstance(bet, Order):
         payout = payout_minor(bet.stake_minor, bet.odds_e4)

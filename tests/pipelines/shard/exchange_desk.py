@@ -104,8 +104,9 @@ def check_book(market: MarketState, orders: list[Order]) -> None:
             sizes: dict[int, int] = {}
             for one in expected:
                 sizes[one.asked_odds_e4] = sizes.get(one.asked_odds_e4, 0) + one.remaining_minor
-            assert levels.depth(0) == tuple(sizes.items())
-            assert levels.depth(2) == tuple(sizes.items())[:2]
+            assert list(levels.levels()) == list(sizes.items())
+            shown = list(sizes.items())[: market.definition.depth or None]
+            assert levels.depth() == tuple(shown)
         back, lay_best = runner.backs.best(), runner.lays.best()
         assert not back or not lay_best or back > lay_best, "the book is crossed"
 
