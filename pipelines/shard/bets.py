@@ -53,9 +53,8 @@ def decide_bet(
     market_id, selection_id, stake_minor = bet.market_id, bet.selection_id, bet.stake_minor
     market = event.markets.get(market_id)
     if market is not None and market.exchange is not None:
-        return quick_order(event, market, key, client_id, bet) or _order(
-            event, market, client_id, bet, at_ms
-        )
+        quick = quick_order(event, market, key, client_id, bet)
+        return quick or _order(event, market, client_id, bet, at_ms)
     # Stage 4, validate. Nearly every bet passes this one test; `_refusal` says what is wrong with
     # the others, and lets through the few that are good all the same.
     if (

@@ -49,10 +49,8 @@ from pipelines.topics import BETS, TRANSFERS
 
 __all__ = ["Drained", "Engine"]
 
-_BETS_TAKEN = frozenset({e.BetAccepted, e.BetPartlyAccepted, e.BetConfirmed})
 #: Entries that set a timer by wall time, whatever their event's clock.
 _BY_WALL = frozenset({e.MarketResulted, e.MarketSettled})
-_ENDS = frozenset({e.MarketSettled, e.MarketUnsettled})
 
 Answer = e.Entry | list[e.Entry] | list[e.Entry | Send]
 
@@ -118,7 +116,9 @@ class Engine:
         state = self.state
         event = state.events.get(key)
         if event is not None and (event.feed_clock or event.away):
-            self._plain_bet_apart(record, key, request, event)
+            # It has a clock of its own, or markets in other shards.
+            one = Incoming(record.client_id, "", request)
+            self._request(record, key, one, record.value or b"")
             return
         at_ms = record.timestamp_ms
         if at_ms < state.now_ms:
@@ -127,36 +127,17 @@ class Engine:
             self._fire(None, at_ms)
             event = state.events.get(key)
         answer = decide_bet(state, event, key, record.client_id, request, at_ms)
-        if state.account_markets:
+        if state.account_markets or type(answer) is list:
             self._answer(record, key, answer, at_ms)
-        elif type(answer) is list:
-            for one in answer:
-                self._emit(one, at_ms)
         else:
             self._emit(answer, at_ms)  # type: ignore[arg-type]
 
-    def _plain_bet_apart(
-        self, record: Record, key: str, request: BetRequest, event: EventState
-    ) -> None:
-        """Decide a bet on an event with a clock of its own, or with markets in other shards."""
-        state = self.state
-        found = self._pass_time(record, key)
-        at_ms = time_of(state, event, 0, record.timestamp_ms)
-        if found is not None and found.away:
-            value = record.value or b""
-            elsewhere = request_elsewhere(state, found, record.client_id, request, value)
-            if elsewhere is not None:
-                self._apply(decide_forward(found, elsewhere), at_ms)
-                return
-        answer = decide_bet(state, found, key, record.client_id, request, at_ms)
-        self._answer(record, key, answer, at_ms)
-
-    def _request(self, record: Record, key: str, one: Incoming) -> None:
+    def _request(self, record: Record, key: str, one: Incoming, value: bytes = b"") -> None:
         state = self.state
         event = self._pass_time(record, key)
         at_ms = time_of(state, event, 0, record.timestamp_ms)
         if event is not None and event.away and one.client_id:
-            elsewhere = request_elsewhere(state, event, one.client_id, one.request)
+            elsewhere = request_elsewhere(state, event, one.client_id, one.request, value)
             if elsewhere is not None:
                 self._apply(decide_forward(event, elsewhere), at_ms)
                 return

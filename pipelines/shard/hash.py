@@ -5,8 +5,9 @@ from collections.abc import Iterator
 
 import msgspec
 
-from pipelines.shard.order import Order, places_of
+from pipelines.shard.order import Order
 from pipelines.shard.order_hash import hashed_order
+from pipelines.shard.order_parts import places_of
 from pipelines.shard.state import AnyBet, EventState, MarketState, ShardState
 
 __all__ = ["state_hash"]

@@ -7,68 +7,20 @@ memory: what many were asked for with is kept once (`Terms`), a first matched pa
 and what becomes of few comes with the first of it (`Fate`).
 """
 
-from collections.abc import Iterable, Sequence
-from sys import intern
+from collections.abc import Sequence
 from typing import Final
 
 from msgspec import Struct
 
 from pipelines.books.exchange_money import average_odds_e4, staked_minor
 from pipelines.limits import ODDS_ONE
-from pipelines.messages.order_entries import OrderEntry
 from pipelines.messages.requests import OrderType, Persistence, PricePolicy, TimeInForce
+from pipelines.shard.order_parts import NO_FATE, Fate, Fill, Fills, Terms
 from pipelines.shard.statuses import ACCEPTED, CANCELLED, LAPSED, REJECTED, VOID
 
-__all__ = ["FOREVER_MS", "Fill", "Order", "Terms", "places_of", "terms_of"]
+__all__ = ["FOREVER_MS", "Order"]
 
 FOREVER_MS: Final = 2**53
-TERMS_MAX: Final = 16_384  # kept to be found again
-
-Fill = tuple[int, int, int]  # odds_e4, size, matched at
-
-
-class Terms(Struct, frozen=True, gc=False):
-    """What orders have in common that are alike but for price and stake; see `BetRequest`.
-
-    `rests`: whether a remainder waits in the book, at a price of its own.
-    """
-
-    market_id: str
-    selection_id: int
-    price_policy: PricePolicy
-    tolerance_e4: int
-    market_version: int
-    lay: bool
-    order_type: OrderType
-    persistence: Persistence
-    time_in_force: TimeInForce
-    min_fill_minor: int
-    rests: bool
-
-
-class Fate(Struct, gc=False):
-    """What became of an order beside being matched, and what few have from the start."""
-
-    lapsed_minor: int = 0
-    cancelled_minor: int = 0
-    voided_minor: int = 0
-    payout_minor: int = 0
-    settlement: int = 0
-    due_ms: int = 0
-    code: str = ""
-    replaces: str = ""
-    persistence: Persistence | None = None  # where another than it was placed with
-
-
-_NONE: Final = Fate()
-
-
-class Fills(Struct, gc=False):
-    """Several matched parts, and their sums: of sizes, and of sizes times odds."""
-
-    size_minor: int
-    value_e4: int
-    parts: list[Fill]
 
 
 class Order(Struct, gc=False):
@@ -141,7 +93,7 @@ class Order(Struct, gc=False):
     @property
     def replaces(self) -> str:
         """Return the bet id of the order that it replaces, mostly ""."""
-        return (self.fate or _NONE).replaces
+        return (self.fate or NO_FATE).replaces
 
     def rests(self) -> bool:
         """Return whether its remainder waits in the book, at a price of its own."""
@@ -158,19 +110,19 @@ class Order(Struct, gc=False):
 
     @property
     def lapsed_minor(self) -> int:
-        return (self.fate or _NONE).lapsed_minor
+        return (self.fate or NO_FATE).lapsed_minor
 
     @property
     def cancelled_minor(self) -> int:
-        return (self.fate or _NONE).cancelled_minor
+        return (self.fate or NO_FATE).cancelled_minor
 
     @property
     def voided_minor(self) -> int:
-        return (self.fate or _NONE).voided_minor
+        return (self.fate or NO_FATE).voided_minor
 
     @property
     def payout_minor(self) -> int:
-        return (self.fate or _NONE).payout_minor
+        return (self.fate or NO_FATE).payout_minor
 
     @payout_minor.setter
     def payout_minor(self, payout_minor: int) -> None:
@@ -178,7 +130,7 @@ class Order(Struct, gc=False):
 
     @property
     def settlement(self) -> int:
-        return (self.fate or _NONE).settlement
+        return (self.fate or NO_FATE).settlement
 
     @settlement.setter
     def settlement(self, settlement: int) -> None:
@@ -186,7 +138,7 @@ class Order(Struct, gc=False):
 
     @property
     def due_ms(self) -> int:
-        return (self.fate or _NONE).due_ms
+        return (self.fate or NO_FATE).due_ms
 
     @due_ms.setter
     def due_ms(self, due_ms: int) -> None:
@@ -194,7 +146,7 @@ class Order(Struct, gc=False):
 
     @property
     def code(self) -> str:
-        return (self.fate or _NONE).code
+        return (self.fate or NO_FATE).code
 
     @code.setter
     def code(self, code: str) -> None:
@@ -254,7 +206,7 @@ class Order(Struct, gc=False):
     def matched_minor(self) -> int:
         if self.trades is None and (self.status == REJECTED or self.fate is None):
             return 0
-        fate = self.fate or _NONE
+        fate = self.fate or NO_FATE
         gone = fate.lapsed_minor + fate.cancelled_minor + fate.voided_minor
         return self.stake_minor - self.remaining_minor - gone
 
@@ -311,39 +263,6 @@ class Order(Struct, gc=False):
         order = Order("", "", _BARE[lay], 0, 0, 0, ACCEPTED, 0)
         order.refill(fills)
         return order
-
-
-def places_of(orders: Iterable[object]) -> dict[int, int]:
-    """Return the place in time of a market's orders, from 1, by their identity."""
-    return {id(order): place for place, order in enumerate(orders, 1)}
-
-
-_known: Final[dict[tuple[object, ...], Terms]] = {}
-
-
-def terms_of(entry: OrderEntry) -> Terms:
-    """Return the terms that orders like this have in common."""
-    key = (
-        entry.market_id,
-        entry.selection_id,
-        entry.price_policy,
-        entry.tolerance_e4,
-        entry.market_version,
-        entry.side,
-        entry.order_type,
-        entry.persistence,
-        entry.time_in_force,
-        entry.min_fill_minor,
-    )
-    found = _known.get(key)
-    if found is None:
-        if len(_known) >= TERMS_MAX:
-            _known.clear()
-        rests = entry.order_type == "LIMIT" and not entry.time_in_force
-        found = _known[key] = Terms(
-            intern(entry.market_id), *key[1:5], entry.side == "LAY", *key[6:], rests
-        )
-    return found
 
 
 _BARE: Final = {

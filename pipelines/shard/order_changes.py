@@ -1,146 +1,24 @@
 """What the entries of orders change in the state; called by `evolve`."""
 
 from collections.abc import Callable
-from sys import intern
 from typing import Any, Final
 
 from pipelines.books.exchange import ExchangeBook
-from pipelines.books.exchange_levels import Resting
 from pipelines.books.exchange_money import reduced_odds_e4
-from pipelines.limits import ANSWERS_OUTSIDE_MARKETS_MAX, ODDS_ONE
+from pipelines.limits import ANSWERS_OUTSIDE_MARKETS_MAX
 from pipelines.messages import order_entries as oe
 from pipelines.shard.clock import timers_of
-from pipelines.shard.numbers import shared
-from pipelines.shard.order import Order, terms_of
-from pipelines.shard.state import (
-    ACCEPTED,
-    PENDING,
-    REJECTED,
-    AnyBet,
-    EventState,
-    MarketState,
-    ShardState,
-)
+from pipelines.shard.order import Order
+from pipelines.shard.order_placing import enter, new_order, placed, traded
+from pipelines.shard.state import ACCEPTED, PENDING, REJECTED, EventState, MarketState, ShardState
 
 __all__ = ["APPLY_TO_ORDERS"]
-
-Parts = tuple[tuple[int, int, bool], ...]
-
-
-def _new(entry: oe.OrderEntry, status: int, at_ms: int, remaining_minor: int) -> Order:
-    # What many orders have in common is kept once.
-    order = Order(
-        intern(entry.client_id),
-        entry.bet_id,
-        terms_of(entry),
-        shared(entry.stake_minor),
-        shared(entry.asked_odds_e4),
-        remaining_minor,
-        status,
-        at_ms,
-    )
-    if entry.replaces:
-        order.fated().replaces = entry.replaces
-    return order
-
-
-def _enter(market: MarketState, order: Order, parts: Parts, at_ms: int) -> None:
-    """An order comes into the book: what was matched at once, and what waits."""
-    book = market.exchange
-    assert book is not None
-    book.orders += 1
-    market.bets.append(order)
-    if parts:
-        market.escrow_minor += order.fill_at_once(parts, at_ms)
-        left = order.stake_minor
-        for odds_e4, size_minor, virtual in parts:
-            left -= size_minor
-            if virtual:  # a trade without a resting order of this selection
-                book.trade(order.selection_id, odds_e4, size_minor)
-        order.remaining_minor = left
-        if not left:
-            return
-    if order.rests():
-        book.rest(order, order.lay)
-    elif order.order_type != "LIMIT":
-        book.rest_for_sp(order)
-
-
-def _placed(
-    shard: ShardState, event: EventState, market: MarketState, entry: oe.OrderPlaced, at_ms: int
-) -> None:
-    # Written out: this runs once for nearly every order.
-    bet_id, stake_minor, terms = entry.bet_id, shared(entry.stake_minor), terms_of(entry)
-    order = Order(
-        intern(entry.client_id),
-        bet_id,
-        terms,
-        stake_minor,
-        shared(entry.asked_odds_e4),
-        stake_minor,
-        ACCEPTED,
-        at_ms,
-    )
-    bets = event.bets
-    if bets.clashed or bets.by_id.setdefault(bet_id, order) is not order:
-        bets.add(order)
-    if entry.fills or entry.replaces or not terms.rests:
-        if entry.replaces:
-            order.fated().replaces = entry.replaces
-        _enter(market, order, entry.fills, at_ms)
-        return
-    book = market.exchange
-    assert book is not None
-    book.orders += 1
-    market.bets.append(order)
-    runner = book.runners[terms.selection_id]
-    if (runner.lays if terms.lay else runner.backs).add(order) or book.near:
-        runner.shown = None
-
-
-def _traded(
-    shard: ShardState, event: EventState, market: MarketState, entry: oe.OrderTraded, at_ms: int
-) -> None:
-    _placed(shard, event, market, entry, at_ms)
-    book = market.exchange
-    assert book is not None
-    bets, runners = event.bets, book.runners
-    taker = runners[entry.selection_id]
-    opposite = taker.backs if entry.side == "LAY" else taker.lays
-    matches = entry.matches
-    held_minor = 0
-    for client_id, bet_id, odds_e4, size_minor, remaining_minor, virtual in matches:
-        # Mostly it is the next in turn.
-        order: AnyBet | Resting | None = None if virtual else opposite.orders[-1]
-        if order is None or order.bet_id != bet_id or order.client_id != client_id:
-            order = bets.of(client_id, bet_id)
-        assert type(order) is Order
-        # As `Order.fill` and `ExchangeBook.take_from` do: written out, it runs for every trade.
-        terms = order.terms
-        lay = terms.lay
-        if order.trades is None:
-            order.trades = (odds_e4, size_minor, at_ms)
-            held_minor -= (ODDS_ONE - odds_e4) * size_minor // ODDS_ONE if lay else -size_minor
-        else:
-            held_minor += order.fill(odds_e4, size_minor, at_ms)
-        order.remaining_minor = remaining_minor
-        runner = runners[terms.selection_id] if virtual else taker
-        (runner.lays if lay else runner.backs).reduced(order, size_minor)
-        traded = runner.traded
-        traded[odds_e4] = traded.pop(odds_e4, 0) + size_minor
-        runner.traded_minor += size_minor
-        runner.last_odds_e4 = odds_e4
-        runner.shown = None
-    market.escrow_minor += held_minor
-    event.seq += len(matches)
-    market.seq += len(matches)
-    market.event_seq = event.seq
 
 
 def _pending(
     shard: ShardState, event: EventState, market: MarketState, entry: oe.OrderPending, at_ms: int
 ) -> None:
-    order = _new(entry, PENDING, at_ms, entry.stake_minor)
+    order = new_order(entry, PENDING, at_ms, entry.stake_minor)
     order.due_ms = entry.due_ms
     key = (order.client_id, order.bet_id)
     event.bets.add(order)
@@ -152,7 +30,7 @@ def _pending(
 def _rejected(
     shard: ShardState, event: EventState, market: MarketState, entry: oe.OrderRejected, at_ms: int
 ) -> None:
-    order = _new(entry, REJECTED, at_ms, 0)
+    order = new_order(entry, REJECTED, at_ms, 0)
     order.code = entry.code
     event.refusals[(order.client_id, order.bet_id)] = order
     if len(event.refusals) > ANSWERS_OUTSIDE_MARKETS_MAX:
@@ -167,7 +45,7 @@ def _confirmed(
     timers_of(shard, event, "bet").remove("bet", event.event_id, *key)
     order = _order(event, entry)
     order.status, order.at_ms = ACCEPTED, at_ms
-    _enter(market, order, entry.fills, at_ms)
+    enter(market, order, entry.fills, at_ms)
 
 
 def _order(event: EventState, entry: Any) -> Order:
@@ -302,8 +180,8 @@ def _nothing(shard: ShardState, event: object, market: object, entry: object, at
 
 
 APPLY_TO_ORDERS: Final[dict[type, Callable[..., None]]] = {
-    oe.OrderPlaced: _placed,
-    oe.OrderTraded: _traded,
+    oe.OrderPlaced: placed,
+    oe.OrderTraded: traded,
     oe.OrderPending: _pending,
     oe.OrderRejected: _rejected,
     oe.OrderConfirmed: _confirmed,

@@ -51,13 +51,7 @@ def quick_order(
         or len(market.bets) >= HALF_FULL_BETS
         or bet.event_id != key
         or bet.persistence == "MARKET_ON_CLOSE"
-        or (
-            bet.order_type,
-            bet.client_id,
-            bet.time_in_force,
-            bet.min_fill_minor,
-            bet.tolerance_e4,
-        )
+        or (bet.order_type, bet.client_id, bet.time_in_force, bet.min_fill_minor, bet.tolerance_e4)
         != PLAIN
         or odds_e4 not in book.ladder.valid
         or event.risk is not None
@@ -93,22 +87,30 @@ def quick_order(
             (),
         )
     found = _trades(opposite, limit_key, client_id, stake_minor)
-    if found is None:
-        return None
-    fills, matches = found
+    return None if found is None else _traded(event, market, client_id, bet, *found)
+
+
+def _traded(
+    event: EventState,
+    market: MarketState,
+    client_id: str,
+    bet: BetRequest,
+    fills: list[Fill],
+    matches: list[Matched],
+) -> OrderTraded:
     return OrderTraded(
-        key,
+        event.event_id,
         event.seq + 1,
         bet.market_id,
         market.seq + 1,
         client_id,
         bet.bet_id,
-        selection_id,
-        stake_minor,
-        odds_e4,
+        bet.selection_id,
+        bet.stake_minor,
+        bet.odds_e4,
         bet.price_policy,
         0,
-        version,
+        bet.market_version,
         bet.side,
         "LIMIT",
         bet.persistence,

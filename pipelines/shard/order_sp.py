@@ -16,7 +16,8 @@ from pipelines.limits import ODDS_ONE
 from pipelines.messages import entries as e
 from pipelines.messages import order_entries as oe
 from pipelines.shard.numbering import Numbers
-from pipelines.shard.order import Order, places_of
+from pipelines.shard.order import Order
+from pipelines.shard.order_parts import places_of
 from pipelines.shard.orders import lapsed
 from pipelines.shard.state import MarketState
 
