@@ -26,6 +26,7 @@ ANSWER_NAMES: Final = {
     e.BetSettled: "settled",
     e.BetUnsettled: "unsettled",
     oe.OrderPlaced: "accepted",
+    oe.OrderTraded: "accepted",
     oe.OrderPending: "pending",
     oe.OrderRejected: "rejected",
     oe.OrderConfirmed: "confirmed",

@@ -28,6 +28,7 @@ MARKETS_PER_EVENT_MAX: Final = 1_024
 EVENTS_PER_SHARD_MAX: Final = 65_536
 BETS_PER_MARKET_MAX: Final = 2_000_000
 LADDER_PRICES_MAX: Final = 100_000  # of a market's own ladder
+MATCHES_PER_ENTRY_MAX: Final = 100  # orders matched at once that one journal entry names
 LADDER_BANDS_MAX: Final = 64
 LIQUIDITY_MAX_MINOR: Final = 10**12  # of an automated market maker, or of a moving line
 FLOORS_MAX: Final = 16  # special minimum dividends of a pool

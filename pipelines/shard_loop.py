@@ -16,13 +16,14 @@ from pipelines.answer_names import ANSWER_NAMES
 from pipelines.errors import FencedError
 from pipelines.limits import QUERY_PAGE_BETS_MAX
 from pipelines.messages.isolation_entries import MarketArrived, MarketHandedOver
+from pipelines.messages.order_entries import OrderTraded
 from pipelines.ports import Clock, Record, ShardLog
 from pipelines.settings import Settings
 from pipelines.shard.clock import next_due_ms
 from pipelines.shard.engine import Drained, Engine
 from pipelines.shard.fold import fold, positions_of
 from pipelines.shard.hash import state_hash
-from pipelines.shard.state import ACCEPTED, LOST, PENDING, VOID, WON, Bet, ShardState
+from pipelines.shard.state import ACCEPTED, LOST, PENDING, VOID, WON, AnyBet, ShardState
 from pipelines.standby import Standby
 from pipelines.topics import BETS, partition_of
 
@@ -191,9 +192,12 @@ class ShardLoop:
         self._bets += len(latencies)
         counts: dict[str, int] = {}
         for record in drained.journal_records:
-            name = ANSWER_NAMES.get(type(record.entry))
+            entry = record.entry
+            name = ANSWER_NAMES.get(type(entry))
             if name is not None:
                 counts[name] = counts.get(name, 0) + 1
+            if isinstance(entry, OrderTraded):
+                counts["matched"] = counts.get("matched", 0) + len(entry.matches)
         self._open_bets += counts.get("accepted", 0) + counts.get("pending", 0)
         self._open_bets += counts.get("unsettled", 0)
         for closed in ("settled", "declined", "cancelled", "cashed_out"):
@@ -276,7 +280,7 @@ class ShardLoop:
         with self._lock:
             event = self._state.events.get(event_id)
             market = event.markets.get(market_id) if event is not None else None
-            bets: list[Bet] = [] if market is None else market.bets
+            bets: list[AnyBet] = [] if market is None else market.bets
             end = min(after + min(limit, QUERY_PAGE_BETS_MAX), len(bets))
             rows = [
                 (b.client_id, b.bet_id, RESULT_NAMES[b.status], b.payout_minor, b.stake_minor)

@@ -9,6 +9,7 @@ from pipelines.audit.tally import Place, Tally
 from pipelines.limits import BETTOR_KEY_PREFIX
 from pipelines.messages import bettor_entries as be
 from pipelines.messages import entries as e
+from pipelines.messages.apart import apart
 from pipelines.messages.isolation_entries import (
     AwayMarketEnded,
     MarketArrived,
@@ -74,7 +75,8 @@ class Sequences:
         entry = record.entry
         if key != entry.event_id.encode():
             self._tally.fail(place, f"key {key!r} of an entry of event {entry.event_id!r}")
-        self._event(place, entry)
+        for part in apart(entry):
+            self._event(place, part)
 
     def _event(self, place: Place, entry: e.Entry) -> None:
         event = self._events.get(entry.event_id)

@@ -25,6 +25,7 @@ _ANSWERS: Final[dict[type, str]] = {
     e.EventWasOpened: "events",
     e.MarketWasOpened: "markets",
     oe.OrderPlaced: "accepted",
+    oe.OrderTraded: "accepted",
     oe.OrderPending: "pending",
     oe.OrderRejected: "rejected",
     oe.OrderConfirmed: "confirmed",

@@ -23,6 +23,7 @@ __all__ = [
     "OrderPending",
     "OrderPlaced",
     "OrderRejected",
+    "OrderTraded",
     "OrderUpdated",
     "StartingPricesSet",
 ]
@@ -43,6 +44,17 @@ class OrderPlaced(OrderEntry, frozen=True, gc=False, array_like=True, tag=60):
     """In the market. `fills`: (odds_e4, size, virtual or not) matched at once; the rest waits."""
 
     fills: tuple[tuple[int, int, bool], ...]
+
+
+class OrderTraded(OrderPlaced, frozen=True, gc=False, array_like=True, tag=59):
+    """In the market, and matched at once with orders that waited: both sides of the trades.
+
+    `matches`: (client id, bet id, odds_e4, size, what still waits, virtual or not) of those. Stands
+    for an `OrderPlaced` and a `BetMatched` each, see `apart.py`, and has their numbers in event and
+    market: its own, and as many more as there are matches. Of very many, `BetMatched` follow.
+    """
+
+    matches: tuple[tuple[str, str, int, int, int, bool], ...]
 
 
 class OrderPending(OrderEntry, frozen=True, gc=False, array_like=True, tag=61):
@@ -152,6 +164,7 @@ class DiscountsWereSet(EntryBase, frozen=True, array_like=True, tag=74):
 
 AnyOrderEntry = (
     OrderPlaced
+    | OrderTraded
     | OrderPending
     | OrderRejected
     | OrderConfirmed

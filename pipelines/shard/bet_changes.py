@@ -17,6 +17,7 @@ from pipelines.shard.state import (
     CANCELLED,
     PENDING,
     REJECTED,
+    AnyBet,
     Bet,
     EventState,
     MarketState,
@@ -146,7 +147,7 @@ def _rejected(
         del event.refusals[next(iter(event.refusals))]
 
 
-def _released(shard: ShardState, event: EventState, market: MarketState, entry: Any) -> Bet:
+def _released(shard: ShardState, event: EventState, market: MarketState, entry: Any) -> AnyBet:
     """Take a pending bet out of its wait."""
     key = (entry.client_id, entry.bet_id)
     del market.pending[key]
@@ -166,6 +167,7 @@ def _confirmed(
     at_ms: int,
 ) -> None:
     bet = _released(shard, event, market, entry)
+    assert not isinstance(bet, Order), "see `OrderConfirmed`"
     bet.status, bet.odds_e4, bet.at_ms = ACCEPTED, entry.odds_e4, at_ms
     if entry.shares_minor:
         bet = _with_shares(event, bet, entry.shares_minor)

@@ -16,7 +16,7 @@ from pipelines.shard.bets_at_risk import (
     why_no_order,
 )
 from pipelines.shard.order import Order
-from pipelines.shard.order_quick import surely_good
+from pipelines.shard.order_quick import quick_order
 from pipelines.shard.orders import decide_due_order, decide_order
 from pipelines.shard.shares import decide_shares
 from pipelines.shard.state import EventState, MarketState, ShardState, Timer
@@ -59,7 +59,8 @@ def decide_bet(
     market_id, selection_id, stake_minor = bet.market_id, bet.selection_id, bet.stake_minor
     market = event.markets.get(market_id)
     if market is not None and market.exchange is not None:
-        return _order(event, market, key, client_id, bet, at_ms)
+        quick = quick_order(event, market, key, client_id, bet)
+        return quick or _order(event, market, client_id, bet, at_ms)
     # Stage 4, validate: nearly every bet passes this one test; `_refusal` judges the others.
     if (
         market is None
@@ -109,13 +110,11 @@ def decide_bet(
 def _order(
     event: EventState,
     market: MarketState,
-    key: str,
     client_id: str,
     bet: BetRequest,
     at_ms: int,
-) -> e.Entry | list[e.Entry]:
-    good = surely_good(market, bet, key)
-    code = None if good else _refusal(event, market, client_id, bet)
+) -> list[e.Entry]:
+    code = _refusal(event, market, client_id, bet)
     if code is None and event.risk is not None:
         code = why_no_order(event.risk, bet.market_id, client_id, bet.stake_minor)
     return decide_order(event, market, client_id, bet, at_ms, code)

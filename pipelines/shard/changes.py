@@ -147,6 +147,7 @@ def bet_settled(
     bet.settlement = entry.settlement
     market.escrow_minor -= entry.payout_minor
     if not entry.settlement:
+        assert not isinstance(bet, Order)
         market.book.give_back(bet.selection_id, bet.stake_minor, bet.odds_e4, bet.pays_minor())
         return
     settling = market.settling
@@ -228,6 +229,7 @@ def cashed_out(
     market.cashed_out_minor += rest
     book = market.book
     assert isinstance(book, FixedBook | LmsrBook)
+    assert not isinstance(bet, Order)
     book.give_back(bet.selection_id, bet.stake_minor, bet.odds_e4, bet.pays_minor())
     book.total += rest
 
@@ -243,6 +245,7 @@ def partly_cashed_out(
     key = (entry.client_id, entry.bet_id)
     bet, book = event.bets[key], market.book
     assert isinstance(book, FixedBook | LmsrBook)
+    assert not isinstance(bet, Order)
     event.parts.setdefault(key, bet.stake_minor)
     count_bet(shard, event, bet, -1)
     book.give_back(bet.selection_id, bet.stake_minor, bet.odds_e4, bet.pays_minor())

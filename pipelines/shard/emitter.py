@@ -12,13 +12,14 @@ import msgspec
 
 from pipelines.codes import Code
 from pipelines.messages import entries as e
+from pipelines.messages.apart import apart
 from pipelines.messages.bettor_entries import TransferSent
 from pipelines.messages.dead_letters import DeadLetter
 from pipelines.messages.transfers import MarketEnded, Send, Transfer
 from pipelines.ports import Output, Positions, Record
 from pipelines.shard.evolve import evolve
 from pipelines.shard.funds import follow
-from pipelines.shard.image import UNSEEN, image_of
+from pipelines.shard.image import UNSEEN, image_bytes
 from pipelines.shard.legs import reopen_legs, settle_legs
 from pipelines.shard.settling_changes import outcome_followed
 from pipelines.shard.state import ShardState
@@ -71,8 +72,7 @@ class Emitter:
             event = self._state.events.get(event_id)
             market = event.markets.get(market_id) if event is not None else None
             if event is not None and market is not None:  # it may have left for another shard
-                image = image_of(event, market)
-                outputs.append((ODDS, event_id.encode(), _encode(image)))
+                outputs.append((ODDS, event_id.encode(), image_bytes(event, market)))
                 images += 1
         outputs += sent
         outputs += [(DEAD_LETTERS, key, _encode(letter)) for key, letter in dead]
@@ -156,13 +156,12 @@ class Emitter:
         if not entry.market_seq:
             return
         kind = type(entry)
-        if state.account_markets and (send := follow(state, entry)) is not None:
-            self.apply(send, at_ms)
-        if kind in _ENDS and state.events[entry.event_id].guest:
-            ended = MarketEnded(entry.event_id, entry.market_id, kind is e.MarketSettled)
-            self.apply(Send(entry.event_id, ended), at_ms)
-        if kind in _ENDS and state.events[entry.event_id].markets[entry.market_id].legs:
-            self._legs(entry, at_ms)
+        if state.account_markets:
+            for part in apart(entry):
+                if (send := follow(state, part)) is not None:
+                    self.apply(send, at_ms)
+        if kind in _ENDS:
+            self._ended(entry, at_ms)
         if kind in UNSEEN:
             return
         where = (entry.event_id, entry.market_id)
@@ -170,6 +169,16 @@ class Emitter:
             kind not in _BETS_TAKEN or state.events[where[0]].markets[where[1]].book.moves_on_bets
         ):
             self._dirty[where] = None
+
+    def _ended(self, entry: e.Entry, at_ms: int) -> None:
+        """A market is settled, or open again: whom that concerns elsewhere is told."""
+        event = self._state.events[entry.event_id]
+        if event.guest:
+            settled = isinstance(entry, e.MarketSettled)
+            ended = MarketEnded(entry.event_id, entry.market_id, settled)
+            self.apply(Send(entry.event_id, ended), at_ms)
+        if event.markets[entry.market_id].legs:
+            self._legs(entry, at_ms)
 
     def _legs(self, entry: e.Entry, at_ms: int) -> None:
         """A result, or its rollback, is complete: so is it for the legs of coupons."""

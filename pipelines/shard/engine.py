@@ -67,27 +67,33 @@ class Engine:
         self._out = Emitter(state)
         self._emit = self._out.emit
         self._apply = self._out.apply
-        self._key_of = Keys().read
+        keys = Keys()
+        self._keys = keys.known
+        self._key_of = keys.read
 
     def process(self, record: Record) -> None:
         """Decide one input record; it leaves at least one journal entry."""
-        if record.topic == TRANSFERS:
-            self._transfer(record)
-            return
-        if record.topic == BETS:
-            self._out.bets_next = record.offset + 1
-            key = self._key_of(record.key)
-            if key is not None and record.client_id:
-                request = decode_plain(record.value)
+        topic, _, offset, _, raw_key, value, client_id = record
+        if topic == BETS:
+            self._out.bets_next = offset + 1
+            key = self._keys.get(raw_key) or self._key_of(raw_key)
+            if key is not None and client_id:
+                request = decode_plain(value)
                 if type(request) is BetRequest:
                     self._plain_bet(record, key, request)
                     return
-            incoming = decode_bets(record.value, record.client_id)
+                if request is not None:
+                    self._request(record, key, Incoming(client_id, "", request))
+                    return
+            incoming = decode_bets(value, client_id)
             if key is None:
                 self._without_key(record, incoming)
                 return
             for one in incoming:
                 self._request(record, key, one)
+            return
+        if topic == TRANSFERS:
+            self._transfer(record)
             return
         self._out.events_next = record.offset + 1
         self._operation(record)
@@ -111,34 +117,29 @@ class Engine:
         """Decide the common case, with as few calls as can be."""
         state = self.state
         event = state.events.get(key)
-        if event is not None and event.feed_clock:
-            at_ms, timers, feed = event.now_ms, event.timers, event
-        else:
-            at_ms, timers, feed = max(state.now_ms, record.timestamp_ms), state.timers, None
-        if timers.due_ms <= at_ms:
-            self._fire(feed, at_ms)
+        if event is not None and (event.feed_clock or event.away):
+            # It has a clock of its own, or markets in other shards.
+            one = Incoming(record.client_id, "", request)
+            self._request(record, key, one, record.value or b"")
+            return
+        at_ms = record.timestamp_ms
+        if at_ms < state.now_ms:
+            at_ms = state.now_ms
+        if state.timers.due_ms <= at_ms:
+            self._fire(None, at_ms)
             event = state.events.get(key)
-        if event is not None and event.away:
-            value = record.value or b""
-            elsewhere = request_elsewhere(state, event, record.client_id, request, value)
-            if elsewhere is not None:
-                self._apply(decide_forward(event, elsewhere), at_ms)
-                return
         answer = decide_bet(state, event, key, record.client_id, request, at_ms)
-        if state.account_markets:
+        if state.account_markets or type(answer) is list:
             self._answer(record, key, answer, at_ms)
-        elif type(answer) is list:
-            for one in answer:
-                self._emit(one, at_ms)
         else:
             self._emit(answer, at_ms)  # type: ignore[arg-type]
 
-    def _request(self, record: Record, key: str, one: Incoming) -> None:
+    def _request(self, record: Record, key: str, one: Incoming, value: bytes = b"") -> None:
         state = self.state
         event = self._pass_time(record, key)
         at_ms = time_of(state, event, 0, record.timestamp_ms)
         if event is not None and event.away and one.client_id:
-            elsewhere = request_elsewhere(state, event, one.client_id, one.request)
+            elsewhere = request_elsewhere(state, event, one.client_id, one.request, value)
             if elsewhere is not None:
                 self._apply(decide_forward(event, elsewhere), at_ms)
                 return

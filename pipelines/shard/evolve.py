@@ -46,28 +46,29 @@ def evolve(shard: ShardState, record: e.JournalRecord) -> None:
             isinstance(entry, e.EventWasOpened) and entry.clock == "feed"
         ):
             shard.now_ms = at_ms
-    elif not event.feed_clock or kind is e.EventRetired:
+        _APPLY[kind](shard, None, None, entry, at_ms)
+        return
+    if not event.feed_clock or kind is e.EventRetired:
         if at_ms > shard.now_ms:
             shard.now_ms = at_ms
+        elif at_ms == shard.now_ms:
+            at_ms = shard.now_ms  # one number for all bets of a time
     else:
         if at_ms > event.now_ms:
             event.now_ms = at_ms
         if record.wall_ms > shard.now_ms:
             shard.now_ms = record.wall_ms
-    market = None
-    if event is not None:
-        event_seq, market_seq = entry.event_seq, entry.market_seq
-        if event_seq != event.seq + 1 and not (kind is MarketArrived and event_seq > event.seq):
-            raise JournalError(f"event {event.event_id}: {event.seq} then {event_seq}")
-        event.seq = event_seq
-        if market_seq:
-            market = event.markets.get(entry.market_id)
-            if market is not None:
-                if market_seq != market.seq + 1:
-                    raise JournalError(f"market {entry.market_id}: {market.seq} then {market_seq}")
-                market.seq = market_seq
-                market.event_seq = event_seq
-                market.at_ms = at_ms
+    event_seq, market_seq = entry.event_seq, entry.market_seq
+    if event_seq != event.seq + 1 and not (kind is MarketArrived and event_seq > event.seq):
+        raise JournalError(f"event {event.event_id}: {event.seq} then {event_seq}")
+    event.seq = event_seq
+    market = event.markets.get(entry.market_id) if market_seq else None
+    if market is not None:
+        if market_seq != market.seq + 1:
+            raise JournalError(f"market {entry.market_id}: {market.seq} then {market_seq}")
+        market.seq = market_seq
+        market.event_seq = event_seq
+        market.at_ms = at_ms
     _APPLY[kind](shard, event, market, entry, at_ms)
     if market is not None and event is not None and (event.risk or shard.risk):
         note_loss(shard, event, market, entry)

@@ -5,7 +5,10 @@ from collections.abc import Iterator
 
 import msgspec
 
-from pipelines.shard.state import EventState, ShardState
+from pipelines.shard.order import Order
+from pipelines.shard.order_hash import hashed_order
+from pipelines.shard.order_parts import places_of
+from pipelines.shard.state import AnyBet, EventState, MarketState, ShardState
 
 __all__ = ["state_hash"]
 
@@ -57,7 +60,7 @@ def _event_parts(event: EventState) -> Iterator[bytes]:
             event.seq,
             event.now_ms,
             list(event.timers),
-            list(event.refusals.values()),
+            [_bet(one, {}) for one in event.refusals.values()],
             event.risk.hashed() if event.risk is not None else None,
             list(event.parts.items()),
         )
@@ -65,11 +68,14 @@ def _event_parts(event: EventState) -> Iterator[bytes]:
     if event.guest or event.guests or event.away or event.routed:
         away = list(event.away.items())
         yield _encode((event.guest, event.guests, away, list(event.routed.items())))
+    places: dict[int, int] = {}
     for market in event.markets.values():
+        if market.exchange is not None:
+            places |= places_of(market.bets)
         yield _encode(
             (
                 market.definition,
-                market.book.hashed(),
+                _book(market, places),
                 list(market.selections.items()),
                 market.status,
                 market.in_play,
@@ -103,4 +109,13 @@ def _event_parts(event: EventState) -> Iterator[bytes]:
             )
         )
     for bet in event.bets.values():
-        yield _encode(bet)
+        yield _encode(_bet(bet, places))
+
+
+def _book(market: MarketState, places: dict[int, int]) -> object:
+    book = market.exchange
+    return market.book.hashed() if book is None else book.hashed_by(places)
+
+
+def _bet(bet: AnyBet, places: dict[int, int]) -> object:
+    return hashed_order(bet, places.get(id(bet), 0)) if isinstance(bet, Order) else bet

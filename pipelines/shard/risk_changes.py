@@ -10,7 +10,7 @@ from pipelines.shard.clock import timers_of
 from pipelines.shard.losses import worst_loss_minor
 from pipelines.shard.order import Order
 from pipelines.shard.risk_state import EventRisk, ShardRisk
-from pipelines.shard.state import ACCEPTED, Bet, EventState, MarketState, ShardState
+from pipelines.shard.state import ACCEPTED, AnyBet, Bet, EventState, MarketState, ShardState
 
 __all__ = [
     "APPLY_TO_RISK",
@@ -43,7 +43,7 @@ def _open(bet: Bet) -> tuple[int, int]:
     return bet.stake_minor, bet.pays_minor()
 
 
-def count_bet(shard: ShardState, event: EventState, bet: Bet, sign: int) -> None:
+def count_bet(shard: ShardState, event: EventState, bet: AnyBet, sign: int) -> None:
     """Count an open bet where there are limits, or one that is open no more (`sign` -1)."""
     whole = shard.risk_over(event)
     if (event.risk is None and whole is None) or isinstance(bet, Order):

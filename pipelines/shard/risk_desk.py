@@ -10,7 +10,7 @@ from pipelines.limits import LEVERS_PER_EVENT_MAX, SHARD_KEY_PREFIX
 from pipelines.messages import entries as e
 from pipelines.messages import risk_operations as r
 from pipelines.shard.numbering import Numbers
-from pipelines.shard.state import PENDING, Bet, EventState, MarketState, ShardState
+from pipelines.shard.state import PENDING, AnyBet, EventState, MarketState, ShardState
 
 __all__ = ["decide_risk", "decide_shard_risk"]
 
@@ -122,7 +122,7 @@ def _decide_referral(event: EventState, operation: r.ReferralDecided, at_ms: int
     return e.BetDeclined(*head, code.value, operation.reason or SENTENCES[code], *offer)
 
 
-def _delay_ms(event: EventState, market: MarketState, bet: Bet) -> int:
+def _delay_ms(event: EventState, market: MarketState, bet: AnyBet) -> int:
     """Return how long a bet is held after a trader's word, before it is checked again."""
     delay_ms = market.bet_delay_ms if market.in_play else 0
     trust_ms = event.risk.trust(bet.client_id).delay_ms if event.risk is not None else 0

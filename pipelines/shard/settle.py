@@ -22,6 +22,7 @@ from pipelines.messages import entries as e
 from pipelines.messages import operations as o
 from pipelines.messages import order_entries as oe
 from pipelines.shard.numbering import Numbers
+from pipelines.shard.order import Order
 from pipelines.shard.order_settle import (
     decline_pending,
     settle_orders,
@@ -29,7 +30,7 @@ from pipelines.shard.order_settle import (
     void_orders,
 )
 from pipelines.shard.settle_part import agrees, decide_part_chunk, why_no_part
-from pipelines.shard.state import ACCEPTED, LOST, VOID, WON, Bet, EventState, MarketState
+from pipelines.shard.state import ACCEPTED, LOST, VOID, WON, AnyBet, EventState, MarketState
 
 __all__ = [
     "decide_chunk",
@@ -166,6 +167,7 @@ def _settle_chunk(
             )
         elif bet.selection_id in winners:
             if shares:
+                assert not isinstance(bet, Order)
                 payout = bet.pays_minor() // len(winners)
             else:
                 payout = payout_of(
@@ -240,7 +242,7 @@ def decide_void(
     return _refund(market, numbers, *asked, reason)
 
 
-def _asked_for(bet: Bet, selection_id: int, from_ms: int, to_ms: int) -> bool:
+def _asked_for(bet: AnyBet, selection_id: int, from_ms: int, to_ms: int) -> bool:
     return bet.status == ACCEPTED and (
         bet.selection_id == selection_id if selection_id >= 0 else from_ms <= bet.at_ms <= to_ms
     )
@@ -264,7 +266,7 @@ def _refund(
             yield _refunded(bet, numbers, reason)
 
 
-def _refunded(bet: Bet, numbers: Numbers, reason: str) -> e.BetSettled:
+def _refunded(bet: AnyBet, numbers: Numbers, reason: str) -> e.BetSettled:
     return e.BetSettled(
         *numbers.next(), bet.client_id, bet.bet_id, 0, "void", bet.stake_minor, reason
     )

@@ -13,7 +13,20 @@ from pipelines.messages.requests import PricePolicy
 from pipelines.shard.away import Away
 from pipelines.shard.bet_table import BetKey, BetTable
 from pipelines.shard.bettor import BettorState
+from pipelines.shard.order import Order
 from pipelines.shard.risk_state import EventRisk, ShardRisk
+from pipelines.shard.statuses import (
+    ACCEPTED,
+    CANCELLED,
+    CASHED_OUT,
+    LAPSED,
+    LOST,
+    PENDING,
+    REJECTED,
+    STATUS_NAMES,
+    VOID,
+    WON,
+)
 from pipelines.shard.timers import Timer, Timers
 
 __all__ = [
@@ -29,6 +42,7 @@ __all__ = [
     "STATUS_NAMES",
     "VOID",
     "WON",
+    "AnyBet",
     "Bet",
     "BetKey",
     "EventState",
@@ -41,27 +55,6 @@ __all__ = [
     "Timer",
 ]
 
-PENDING: Final = 0
-ACCEPTED: Final = 1
-REJECTED: Final = 2
-CANCELLED: Final = 3
-WON: Final = 4
-LOST: Final = 5
-VOID: Final = 6
-LAPSED: Final = 7
-CASHED_OUT: Final = 8
-STATUS_NAMES: Final = (
-    "pending",
-    "accepted",
-    "rejected",
-    "cancelled",
-    "won",
-    "lost",
-    "void",
-    "lapsed",
-    "cashed_out",
-)
-
 RESULTS: Final = {"win": WON, "loss": LOST, "void": VOID}
 EARLY: Final = ("WINNER", "LOSER")  # how a selection stands that is settled before its market
 
@@ -69,7 +62,10 @@ LegKey = tuple[str, str, int]  # client id, coupon's bet id, leg
 
 
 class Bet(Struct, gc=False):
-    """One bet as asked for and as it stands. `settlement` is that of its last outcome."""
+    """One bet with the house as asked for and as it stands; on an exchange see `Order`.
+
+    `settlement` is that of its last outcome.
+    """
 
     client_id: str
     bet_id: str
@@ -101,6 +97,9 @@ class ShareBet(Bet, gc=False):
     def pays_minor(self) -> int:
         """Return its shares: each pays a unit."""
         return self.shares_minor
+
+
+AnyBet = Bet | Order
 
 
 class Leg(Struct):
@@ -166,7 +165,7 @@ class MarketState(Struct):
     dividends: tuple[tuple[int, int], ...] = ()
     escrow_minor: int = 0
     postings: tuple[tuple[str, int], ...] = ()
-    bets: list[Bet] = []
+    bets: list[AnyBet] = []
     pending: dict[BetKey, int] = {}
     exchange: ExchangeBook | None = None  # the book again, where it is one
     discounts: dict[str, int] = {}  # by client id, in ten-thousandths of the commission
@@ -195,7 +194,7 @@ class EventState(Struct):
     now_ms: int = 0  # of a feed clock
     markets: dict[str, MarketState] = {}
     bets: BetTable = field(default_factory=BetTable)
-    refusals: dict[BetKey, Bet] = {}
+    refusals: dict[BetKey, AnyBet] = {}
     risk: EventRisk | None = None  # where the risk desk has set something
     parts: dict[BetKey, int] = {}  # stakes asked for, of bets that were taken in part
     timers: Timers = field(default_factory=Timers)

@@ -7,6 +7,7 @@ import msgspec
 
 from pipelines.messages import cash_out_entries as co
 from pipelines.messages import entries as e
+from pipelines.messages.apart import apart
 from pipelines.messages.dead_letters import DeadLetter
 from pipelines.messages.images import OddsImage
 from pipelines.ports import Record
@@ -142,7 +143,7 @@ class Desk:
         self.dead += [
             _letter(value) for topic, _, value in drained.outputs if topic == DEAD_LETTERS
         ]
-        return [record.entry for record in drained.journal_records]
+        return [part for record in drained.journal_records for part in apart(record.entry)]
 
     def records(self) -> list[e.JournalRecord]:
         return [_record(value) for value in self.journal]
