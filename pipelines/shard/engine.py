@@ -261,7 +261,10 @@ class Engine:
         state = self.state
         event = state.events.get(key)
         at_ms = time_of(state, event, stated_ms, record.timestamp_ms)
-        self._fire(event if event is not None and event.feed_clock else None, at_ms)
+        feed = event if event is not None and event.feed_clock else None
+        if (state.timers if feed is None else feed.timers).due_ms > at_ms:
+            return event
+        self._fire(feed, at_ms)
         return state.events.get(key)
 
     def _without_key(self, record: Record, incoming: list[Incoming]) -> None:

@@ -165,10 +165,12 @@ class Order(Struct, gc=False):
         """Set the status that follows from where the stake is."""
         if self.remaining_minor or self.trades is not None:
             self.status = ACCEPTED
-        elif self.voided_minor:
+            return
+        fate = self.fate or NO_FATE
+        if fate.voided_minor:
             self.status = VOID
         else:
-            self.status = CANCELLED if self.cancelled_minor else LAPSED
+            self.status = CANCELLED if fate.cancelled_minor else LAPSED
 
     # --- its matched parts
 

@@ -75,10 +75,11 @@ def _matched(
 def _leave(book: ExchangeBook, order: Order, size_minor: int) -> None:
     """So much of an order waits no more."""
     order.remaining_minor -= size_minor
-    if order.order_type != "LIMIT":
+    terms = order.terms
+    if terms.rests:
+        book.reduced(order, terms.lay, size_minor)
+    elif terms.order_type != "LIMIT":
         book.left_sp(order)
-    elif not order.time_in_force:
-        book.reduced(order, order.lay, size_minor)
 
 
 def _cancelled(
