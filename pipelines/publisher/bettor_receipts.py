@@ -35,6 +35,7 @@ NO_BETTOR_RECEIPT: Final = frozenset(
         be.FundsReserved,
         be.FundsRefused,
         be.FundsReleased,
+        be.ExposureWasHeld,
         be.FundsHeld,
         be.LegHeld,
         be.LegRefused,

@@ -32,7 +32,16 @@ __all__ = ["NO_ORDER_RECEIPT", "ORDER_RECEIPTS"]
 
 _Fields = dict[str, Any]
 
-NO_ORDER_RECEIPT: Final = frozenset({oe.StartingPricesSet, oe.DiscountsWereSet})
+#: The last three lead to receipts of the account.
+NO_ORDER_RECEIPT: Final = frozenset(
+    {
+        oe.StartingPricesSet,
+        oe.DiscountsWereSet,
+        oe.AccountSettled,
+        oe.AccountUnsettled,
+        oe.ExposureRaised,
+    }
+)
 
 
 def _matched_fields(fills: tuple[tuple[int, int, bool], ...]) -> _Fields:

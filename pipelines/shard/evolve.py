@@ -20,6 +20,7 @@ from pipelines.messages.isolation_entries import MarketArrived
 from pipelines.shard import changes, settling_changes
 from pipelines.shard.bettor_changes import APPLY_TO_BETTORS, count_in_bettor
 from pipelines.shard.clock import timers_of
+from pipelines.shard.funds_changes import apply_with_funds
 from pipelines.shard.isolation_changes import APPLY_TO_ISOLATION
 from pipelines.shard.numbers import shared
 from pipelines.shard.order import Order
@@ -84,6 +85,10 @@ def evolve(shard: ShardState, record: e.JournalRecord) -> None:
                 market.seq = market_seq
                 market.event_seq = event_seq
                 market.at_ms = at_ms
+    if shard.account_markets and market is not None and market.funds is not None:
+        assert event is not None
+        apply_with_funds(_APPLY[kind], shard, event, market, entry, at_ms)
+        return
     _APPLY[kind](shard, event, market, entry, at_ms)
 
 

@@ -64,8 +64,6 @@ def _exchange_problem(market: o.Market) -> str:
     """Say which rules of an exchange do not go together, "" where all do."""
     if problem := bands_problem(market):
         return problem
-    if market.engine == "exchange" and market.accounts:
-        return "an exchange takes no bets from accounts"
     if market.engine != "exchange":
         wrong = market.ladder == "CUSTOM" or market.cross_matching or market.bsp_market
         return "this engine has no ladder of its own, cross-matching or starting price" * wrong

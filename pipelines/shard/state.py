@@ -12,6 +12,7 @@ from pipelines.messages.requests import PricePolicy
 from pipelines.shard.away import Away
 from pipelines.shard.bet_table import BetKey, BetTable
 from pipelines.shard.bettor import BettorState
+from pipelines.shard.market_funds import MarketFunds
 from pipelines.shard.risk_state import EventRisk
 from pipelines.shard.timers import Timer, Timers
 
@@ -157,6 +158,7 @@ class MarketState(Struct):
     settled_early: tuple[int, int, int] = (0, 0, 0)  # of the coming settlement: bets, staked, paid
     settling: Settling | None = None
     waiting: list[SettlingOperation] = []  # for the end of it
+    funds: MarketFunds | None = None  # of an exchange that takes orders from accounts alone
 
 
 class EventState(Struct):
