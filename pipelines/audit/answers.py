@@ -57,6 +57,9 @@ _TIMED: Final = (
     oe.CommissionCharged,
     oe.CommissionReturned,
     oe.DiscountsWereSet,
+    oe.AccountSettled,
+    oe.AccountUnsettled,
+    oe.ExposureRaised,
     be.LegSettled,
     be.LegUnsettled,
     be.TransferSent,  # follows whatever sent it

@@ -33,6 +33,7 @@ class _Coupon:
 class _Account:
     balance_minor: int = 0
     holds: dict[tuple[str, str], int] = field(default_factory=dict)
+    exposures: dict[tuple[str, str], int] = field(default_factory=dict)  # by event and market
 
 
 class Bettors:
@@ -53,6 +54,12 @@ class Bettors:
         elif isinstance(entry, be.FundsReleased):
             if self._account(entry).holds.pop((entry.source, entry.bet_id), -1) < 0:
                 self._tally.fail(place, f"releases what is not held for bet {entry.bet_id!r}")
+        elif isinstance(entry, be.ExposureWasHeld):
+            account = self._account(entry)
+            released = account.holds.pop((entry.source, entry.bet_id), 0)
+            if released != entry.released_minor:
+                self._tally.fail(place, f"releases {entry.released_minor} of {released}")
+            account.exposures[entry.source, entry.of_market] = entry.held_minor
         elif isinstance(entry, be.FundsPosted):
             self._posted(place, entry)
         elif isinstance(entry, be.CouponEntry):
@@ -84,7 +91,7 @@ class Bettors:
                 if complete:
                     self._tally.fail(Place("bets", -1, -1), f"coupon {bet_id!r} of {key} waits")
 
-    def _account(self, entry: be.FundsReserved | be.FundsReleased | be.FundsPosted) -> _Account:
+    def _account(self, entry: e.Entry) -> _Account:
         return self._accounts.setdefault(entry.event_id, _Account())
 
     def _posted(self, place: Place, entry: be.FundsPosted) -> None:
@@ -102,7 +109,12 @@ class Bettors:
         held = 0
         if entry.kind == "stake":
             held = account.holds.pop((entry.source, entry.bet_id), 0)
-        if held != entry.released_minor:
+        if entry.of_market:
+            where = (entry.source, entry.of_market)
+            account.exposures[where] = account.exposures.get(where, 0) - entry.released_minor
+            if account.exposures[where] < 0:
+                self._tally.fail(place, f"holds {account.exposures[where]} for {where}")
+        elif held != entry.released_minor:
             self._tally.fail(place, f"releases {entry.released_minor} of {held} that were held")
 
     def _first(self, place: Place, entry: be.CouponEntry) -> None:

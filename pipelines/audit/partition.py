@@ -11,6 +11,7 @@ import msgspec
 
 from pipelines.audit.answers import Answers
 from pipelines.audit.bettors import Bettors
+from pipelines.audit.exposures import Exposures
 from pipelines.audit.hashes import Hashes
 from pipelines.audit.inputs import Inputs
 from pipelines.audit.letters import Letters
@@ -46,6 +47,7 @@ class Audit:
         self.transfers = Tally("transfers", "what shards sent each other came once, in order")
         self.bettors = Tally("bettors", "accounts balance, coupons pay what their legs say")
         self.links = Links(self.transfers)
+        self.exposures = Exposures(self.bettors)
         self.moves = Moves(self.transfers)
         self.money = Tally("money", "postings of settled markets sum to zero, payouts are right")
         self.hashes = Tally("state hash", "each running shard's state is the fold of its journal")
@@ -224,6 +226,7 @@ class _Partition:
         if isinstance(journalled.entry, MarketHandedOver):
             self._left(place, journalled.entry)
         self._bettors.see(place, journalled.entry)
+        self._audit.exposures.see(journalled.entry)
         if isinstance(journalled.entry, TransferSent):
             self._audit.links.sent(place, journalled.entry)
         if self._fold(place, journalled):

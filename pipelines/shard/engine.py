@@ -51,10 +51,8 @@ from pipelines.topics import BETS, TRANSFERS
 
 __all__ = ["Drained", "Engine"]
 
-_BETS_TAKEN = frozenset({e.BetAccepted, e.BetPartlyAccepted, e.BetConfirmed})
 #: Entries that set a timer by wall time, whatever their event's clock.
 _BY_WALL = frozenset({e.MarketResulted, e.MarketSettled})
-_ENDS = frozenset({e.MarketSettled, e.MarketUnsettled})
 
 #: First entries of answers that may have to wait for money; a replace begins with a cancel.
 _COSTS = e.BetAccepted | e.BetPending | OrderPlaced | OrderPending | OrderCancelled

@@ -102,8 +102,6 @@ def follow_order(market: MarketState, entry: e.Entry) -> t.Send | None:
     client_id = getattr(entry, "client_id", "")
     assert market.funds is not None
     exposure = market.funds.bettors.get(client_id)
-    if exposure is None:
-        return None
     where = (entry.event_id, entry.market_id)
     body: t.Body
     if isinstance(entry, oe.AccountSettled):
@@ -111,8 +109,10 @@ def follow_order(market: MarketState, entry: e.Entry) -> t.Send | None:
         body = t.MarketPosted(*where, entry.settlement, amount, 0, rolled_back=False)
     elif isinstance(entry, oe.AccountUnsettled):
         amount = entry.commission_minor - entry.net_minor
-        held = exposure.worst_minor
+        held = exposure.worst_minor if exposure is not None else 0
         body = t.MarketPosted(*where, entry.settlement, amount, held, rolled_back=True)
+    elif exposure is None:
+        return None
     elif isinstance(entry, oe.ExposureRaised):
         body = t.ExposureHeld(*where, "", entry.held_minor)
     elif not exposure.ended:

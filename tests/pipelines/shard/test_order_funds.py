@@ -432,3 +432,21 @@ def test_settlement_in_chunks_posts_to_each_once(
     assert [town.bettor(one).balance_minor for one in (*clients, "bob")] == [1_000] * 5 + [10_000]
     assert town.held("bob") == 1_000
     town.check_at_rest()
+
+
+def test_what_a_dead_heat_rounds_away_is_posted_though_nothing_was_at_risk() -> None:
+    town = ExchangeTown()
+    town.start()
+    for client in ("ann", "bob"):
+        town.fund(client, 10)
+    for side, other in (("BACK", "LAY"), ("LAY", "BACK")):
+        town.order("ann", f"a{side}", side, 20_000, 1)
+        town.deliver_all()
+        town.order("bob", f"b{side}", other, 20_000, 1)
+        town.deliver_all()
+    town.rest()
+    assert town.held("ann") == 0
+    town.settle(1, 2, 3)
+    assert [town.bettor(one).balance_minor for one in ("ann", "bob")] == [9, 9]
+    assert dict(town.market(RACE).postings) == {"house:rounding": 2}
+    town.check_at_rest()

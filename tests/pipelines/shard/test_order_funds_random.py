@@ -8,22 +8,29 @@ from typing import Any
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+)
 
 from pipelines.limits import TRANSFER_DEADLINE_MS
 from pipelines.messages import entries as e
 from pipelines.messages import order_entries as oe
 from pipelines.shard.bettor import bettor_key
+from tests.pipelines.audit.test_account_money import failures
 from tests.pipelines.shard.exchange_town import RACE, ExchangeTown
 
 BETTORS = ("ann", "bob", "cem")
-PRICES = (15_000, 20_000, 29_800, 30_000, 30_500, 40_000, 60_000)
+PRICES = (15_000, 20_000, 30_000, 30_000, 30_500, 60_000)
 KINDS = ["LIMIT", "LIMIT", "LIMIT", "LIMIT", "LIMIT_ON_CLOSE", "MARKET_ON_CLOSE"]
 FINAL = e.BetDeclined | e.BetCancelled | oe.OrderConfirmed
 numbers = st.integers(0, 25)
-bettors = st.sampled_from(BETTORS)
+bettors = st.sampled_from((*BETTORS, "ann", "bob", "ann", "bob"))
 prices = st.sampled_from(PRICES)
-runners = st.integers(1, 3)
+runners = st.sampled_from([1, 1, 2, 3])
 
 
 class AccountsLife(RuleBasedStateMachine):
@@ -32,6 +39,7 @@ class AccountsLife(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.town = ExchangeTown()
+        self.placed: list[tuple[str, str]] = []
 
     @initialize(
         rule_of=st.sampled_from(["CANCEL_RESTING", "ALLOW"]),
@@ -51,8 +59,20 @@ class AccountsLife(RuleBasedStateMachine):
             number_of_winners=places,
             market_base_rate_e4=rate,
         )
-        for client in BETTORS[:2]:
-            self.town.fund(client, money, credit_minor=money // 10)
+        self.town.fund("ann", money, credit_minor=money // 10)
+        self.town.fund("bob", 100_000)
+
+    def busy(self) -> bool:
+        """Whether it is worth to end something."""
+        return len(self.town.market(RACE).bets) > 5
+
+    def settled(self) -> bool:
+        return self.town.market(RACE).settled
+
+    def pick(self, number: int) -> tuple[str, str]:
+        """An order that was placed, one of the latest as a rule."""
+        latest = self.placed[-8:] or [("ann", "o0")]
+        return latest[number % len(latest)]
 
     @rule(
         number=numbers,
@@ -84,19 +104,37 @@ class AccountsLife(RuleBasedStateMachine):
                 more["time_in_force"] = "FILL_OR_KILL"
         elif kind == "MARKET_ON_CLOSE":
             odds = 0
-        self.town.order(who, f"o{number}", side, odds, size, **more)
+        bet_id = f"o{len(self.placed) if number else 0}"
+        self.placed.append((who, bet_id))
+        self.town.order(who, bet_id, side, odds, size, **more)
+        if number > 10:
+            self.town.deliver_all()
 
-    @rule(number=numbers, who=bettors, size=st.sampled_from([0, 0, 1, 40]))
-    def cancel(self, number: int, who: str, size: int) -> None:
-        self.town.change(who, "cancel", f"o{number}", size_reduction_minor=size)
+    @rule(runner=runners, size=st.sampled_from([1, 50, 333]), odds=prices, back=st.booleans())
+    def trade(self, runner: int, size: int, odds: int, back: bool) -> None:
+        """Two orders that are matched, if both have the money."""
+        for who, side in (("ann", "BACK" if back else "LAY"), ("bob", "LAY" if back else "BACK")):
+            bet_id = f"o{len(self.placed)}"
+            self.placed.append((who, bet_id))
+            self.town.order(who, bet_id, side, odds, size, selection_id=runner)
+            self.town.deliver_all()
 
-    @rule(number=numbers, who=bettors, anew=numbers, odds=prices)
-    def replace(self, number: int, who: str, anew: int, odds: int) -> None:
-        self.town.change(who, "replace", f"o{number}", new_bet_id=f"o{anew}", odds_e4=odds)
+    @rule(number=numbers, size=st.sampled_from([0, 0, 1, 40]))
+    def cancel(self, number: int, size: int) -> None:
+        who, bet_id = self.pick(number)
+        self.town.change(who, "cancel", bet_id, size_reduction_minor=size)
 
-    @rule(number=numbers, who=bettors)
-    def cash_out(self, number: int, who: str) -> None:
-        self.town.change(who, "cash_out", f"o{number}", amount_minor=1, tolerance_minor=1)
+    @rule(number=numbers, odds=prices)
+    def replace(self, number: int, odds: int) -> None:
+        who, bet_id = self.pick(number)
+        anew = f"o{len(self.placed) if number else 0}"
+        self.placed.append((who, anew))
+        self.town.change(who, "replace", bet_id, new_bet_id=anew, odds_e4=odds)
+
+    @rule(number=numbers)
+    def cash_out(self, number: int) -> None:
+        who, bet_id = self.pick(number)
+        self.town.change(who, "cash_out", bet_id, amount_minor=1, tolerance_minor=1)
 
     @rule(partition=st.integers(0, 2), times=st.integers(1, 4))
     def deliver(self, partition: int, times: int) -> None:
@@ -115,15 +153,23 @@ class AccountsLife(RuleBasedStateMachine):
     def wait(self, ms: int) -> None:
         self.town.wait(ms)
 
-    @rule(status=st.sampled_from(["SUSPENDED", "OPEN", "OPEN"]), material=st.booleans())
-    def status(self, status: str, material: bool) -> None:
-        self.town.operate_market("market_status", status=status, material=material)
+    @rule(still=st.booleans())
+    def suspend(self, still: bool) -> None:
+        self.town.operate_market("market_status", status="SUSPENDED")
+        if not still:
+            self.town.operate_market("market_status", status="OPEN")
 
+    @rule()
+    def reopen(self) -> None:
+        self.town.operate_market("market_status", status="OPEN")
+
+    @precondition(busy)
     @rule(delay_ms=st.sampled_from([0, 700]))
     def turn_in_play(self, delay_ms: int) -> None:
         more = {"status": "OPEN", "in_play": True, "bet_delay_ms": delay_ms}
         self.town.operate_market("market_status", **more)
 
+    @precondition(busy)
     @rule(runner=runners, factor=st.sampled_from([0, 100, 3_000]), keep=st.booleans())
     def withdraw_runner(self, runner: int, factor: int, keep: bool) -> None:
         self.town.operate_market(
@@ -133,25 +179,22 @@ class AccountsLife(RuleBasedStateMachine):
             keep_unmatched=keep,
         )
 
+    @precondition(busy)
     @rule(ago=st.sampled_from([0, 500, 4_000]))
     def void(self, ago: int) -> None:
         now = self.town.now_ms
         self.town.operate_market("bets_voided", from_ms=now - ago, to_ms=now)
 
-    @rule(runner=runners, void=st.booleans())
-    def result(self, runner: int, void: bool) -> None:
-        if void:
-            self.town.result(RACE, void=True)
-        else:
-            self.town.result(RACE, runner)
+    @precondition(busy)
+    @rule(won=st.sampled_from([(), (1,), (2,), (3,), (1, 2), (2, 3), (1, 2, 3)]))
+    def result(self, won: tuple[int, ...]) -> None:
+        self.town.result(RACE, *won, void=not won)
 
-    @rule(tied=st.sampled_from([(1, 2), (2, 3), (1, 2, 3)]))
-    def dead_heat(self, tied: tuple[int, ...]) -> None:
-        self.town.result(RACE, *tied)
-
+    @precondition(settled)
     @rule()
     def roll_back(self) -> None:
         self.town.roll_back(RACE)
+        self.town.operate_market("market_status", status="OPEN")
 
     @rule(who=bettors, amount=st.sampled_from([100, 5_000]), number=numbers)
     def move_money(self, who: str, amount: int, number: int) -> None:
@@ -179,6 +222,7 @@ class AccountsLife(RuleBasedStateMachine):
         town.check_at_rest()
         assert town.market(RACE).settled
         self.answered_once()
+        assert not failures(town), "the audit finds something"
 
     def runs(self, runner: int) -> bool:
         return self.town.market(RACE).selections[runner] == "ACTIVE"
@@ -202,7 +246,7 @@ class AccountsLife(RuleBasedStateMachine):
 TestAccountsLife = AccountsLife.TestCase
 TestAccountsLife.settings = settings(
     max_examples=60,
-    stateful_step_count=40,
+    stateful_step_count=60,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
 )
