@@ -10,6 +10,7 @@ from itertools import combinations
 from math import prod
 from typing import Final
 
+from pipelines.audit.exposures import Exposures
 from pipelines.audit.tally import Place, Tally
 from pipelines.books.multiples import line_count, payout_minor, sizes_of
 from pipelines.messages import bettor_entries as be
@@ -39,13 +40,15 @@ class _Account:
 class Bettors:
     """Follows the bettors of one partition."""
 
-    def __init__(self, tally: Tally) -> None:
+    def __init__(self, tally: Tally, exposures: Exposures) -> None:
         self._tally = tally
+        self._exposures = exposures
         self._accounts: dict[str, _Account] = {}
         self._coupons: dict[tuple[str, str], _Coupon] = {}
 
     def see(self, place: Place, entry: e.Entry) -> None:
         """Look at the next entry of the journal."""
+        self._exposures.see(entry)
         if isinstance(entry, be.FundsReserved):
             held = self._account(entry).holds
             if (entry.source, entry.bet_id) in held:

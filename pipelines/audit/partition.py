@@ -170,7 +170,7 @@ class _Partition:
         events = Inputs(sources.events, sources.events_first)
         transfers = Inputs(sources.transfers, sources.transfers_first)
         self._answers = Answers(audit.answers, bets, events, transfers, audit.links)
-        self._bettors = Bettors(audit.bettors)
+        self._bettors = Bettors(audit.bettors, audit.exposures)
         self._money = Money(audit.money, audit.totals)
         self._hashes = Hashes(audit.hashes, sources.partition, sources.hash_answer)
         self.odds = Odds(
@@ -226,7 +226,6 @@ class _Partition:
         if isinstance(journalled.entry, MarketHandedOver):
             self._left(place, journalled.entry)
         self._bettors.see(place, journalled.entry)
-        self._audit.exposures.see(journalled.entry)
         if isinstance(journalled.entry, TransferSent):
             self._audit.links.sent(place, journalled.entry)
         if self._fold(place, journalled):

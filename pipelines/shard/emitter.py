@@ -90,7 +90,7 @@ class Emitter:
         number = state.transfers_sent + 1
         transfer = Transfer(1, state.partition, number, one.to, one.body)
         self._sent.append((TRANSFERS, one.to.encode(), _encode(transfer)))
-        self.emit(TransferSent("", 0, "", 0, one.to, number, one.body), state.now_ms)
+        self.emit(TransferSent("", 0, "", 0, one.to, number, one.body), max(state.now_ms, wall_ms))
 
     def emit(self, entry: e.Entry, at_ms: int, wall_ms: int = 0) -> None:
         """Apply an entry, and what follows from it."""

@@ -293,7 +293,7 @@ class Engine:
         timers = self.state.timers if feed is None else feed.timers
         for timer in due_timers(timers, until_ms):
             event = self.state.events.get(timer[3]) if timer[2] in ("hold", "settle") else None
-            at_ms, wall_ms = timer[0], 0
+            at_ms, wall_ms = timer[0], timer[0] if timer[2] == "surplus" else 0
             if event is not None and event.feed_clock:
                 at_ms, wall_ms = event.now_ms, timer[0]
             for one in decide_due(self.state, timer):

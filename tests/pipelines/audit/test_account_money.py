@@ -28,14 +28,13 @@ def failures(town: ExchangeTown, change: Change = lambda record: record) -> int:
     tally = Tally("money", "")
     exposures = Exposures(tally)
     for partition, journal in enumerate(town.journals):
-        money, bettors = Money(tally, Totals()), Bettors(tally)
+        money, bettors = Money(tally, Totals()), Bettors(tally, exposures)
         for offset, value in enumerate(journal):
             record = change(_decode(value))
             if record is not None:
                 place = Place("journal", partition, offset)
                 money.see(place, record.entry, record.at_ms)
                 bettors.see(place, record.entry)
-                exposures.see(record.entry)
     exposures.finish(complete=True)
     return tally.failures
 
