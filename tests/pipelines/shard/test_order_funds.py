@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from pipelines.limits import EXPOSURE_RELEASE_MS, TRANSFER_DEADLINE_MS
@@ -9,6 +10,8 @@ from pipelines.messages import bettor_entries as be
 from pipelines.messages import entries as e
 from pipelines.messages import order_entries as oe
 from pipelines.messages import transfers as t
+from pipelines.shard.freeze import frozen, thawed
+from pipelines.shard.hash import state_hash
 from pipelines.shard.state import ACCEPTED, CANCELLED, PENDING, REJECTED
 from tests.pipelines.shard.exchange_town import RACE, ExchangeTown
 
@@ -450,3 +453,62 @@ def test_what_a_dead_heat_rounds_away_is_posted_though_nothing_was_at_risk() -> 
     assert [town.bettor(one).balance_minor for one in ("ann", "bob")] == [9, 9]
     assert dict(town.market(RACE).postings) == {"house:rounding": 2}
     town.check_at_rest()
+
+
+def test_delayed_orders_keep_what_they_count_on_however_many_they_are(town: ExchangeTown) -> None:
+    """The back's stake covers four lays that wait for the bet delay; a fifth needs its own."""
+    town.back("ann", "b1", 30_000, 1_000)
+    town.operate_market("market_status", in_play=True, bet_delay_ms=1_000, material=False)
+    town.change("ann", "update", "b1", persistence="PERSIST")
+    town.back("ann", "b2", 30_000, 1_000)
+    town.wait(1_000)
+    town.rest()
+    assert town.held("ann") == 1_000
+    for number in range(4):
+        entries = town.order("ann", f"l{number}", "LAY", 20_000, 250)
+        assert not sent(entries, t.FundsAsked)
+    entries = town.order("ann", "l4", "LAY", 20_000, 250)
+    assert sent(entries, t.FundsAsked)
+    town.deliver_all()
+    town.wait(1_000)
+    assert [town.of("ann", f"l{number}").status for number in range(5)] == [ACCEPTED] * 5
+    town.rest()
+    assert town.held("ann") == 1_250
+    town.check_at_rest()
+
+
+@pytest.mark.parametrize("by_tick", [True, False])
+def test_a_surplus_goes_at_its_own_time_whatever_sets_it_off(by_tick: bool) -> None:
+    town = ExchangeTown(partitions=1)
+    town.start()
+    town.fund("ann", 1_000)
+    town.back("ann", "b1", 30_000, 500)
+    town.change("ann", "cancel", "b1")
+    due_ms = town.now_ms + EXPOSURE_RELEASE_MS
+    if by_tick:
+        town.wait(EXPOSURE_RELEASE_MS)
+    town.now_ms = due_ms + 5
+    town.deposit("ann", 1, "later")
+    decided = [msgspec.msgpack.decode(one, type=e.JournalRecord) for one in town.journals[0]]
+    (told,) = [
+        one
+        for one in decided
+        if isinstance(one.entry, be.TransferSent)
+        and isinstance(one.entry.body, t.ExposureHeld)
+        and not one.entry.body.held_minor
+    ]
+    assert told.at_ms == due_ms
+    assert town.journals[0].index(msgspec.msgpack.encode(told)) == len(decided) - 2
+
+
+def test_a_snapshot_holds_what_is_held(town: ExchangeTown) -> None:
+    town.back("ann", "b1", 30_000, 1_000)
+    town.order("ann", "b2", "BACK", 30_000, 100)
+    town.change("ann", "cancel", "b1", size_reduction_minor=1)
+    for engine in town.engines:
+        again = thawed(list(frozen(engine.state)))
+        assert state_hash(again) == state_hash(engine.state)
+        assert list(again.timers) == list(engine.state.timers)
+    before = [state_hash(engine.state) for engine in town.engines]
+    town.market(RACE).funds.bettors["ann"].held_minor += 1  # type: ignore[union-attr]
+    assert [state_hash(engine.state) for engine in town.engines] != before
