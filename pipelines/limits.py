@@ -51,6 +51,7 @@ ROUTED_BETS_MAX: Final = 4_000_000  # bet ids an event remembers of markets in o
 MOVED_BYTES_MAX: Final = 64 * 1_048_576  # of a market's state that goes to another shard
 MOVING_WAITING_MAX: Final = 10_000  # requests for a market that is on its way home
 LEGS_PER_MARKET_MAX: Final = 100_000
+EXPOSURE_RELEASE_MS: Final = 1_000  # after which what is held beyond an exposure is let go
 TRANSFER_DEADLINE_MS: Final = 10_000  # after which a bet that waits for another shard is refused
 
 BET_DELAY_MS_MAX: Final = 60_000

@@ -58,6 +58,9 @@ _TIMED: Final = (
     oe.CommissionCharged,
     oe.CommissionReturned,
     oe.DiscountsWereSet,
+    oe.AccountSettled,
+    oe.AccountUnsettled,
+    oe.ExposureRaised,
     be.LegSettled,
     be.LegUnsettled,
     be.TransferSent,  # follows whatever sent it

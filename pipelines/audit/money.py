@@ -22,6 +22,8 @@ from pipelines.books.rounding import payout_minor
 from pipelines.limits import ODDS_ONE
 from pipelines.messages import cash_out_entries as co
 from pipelines.messages import entries as e
+from pipelines.messages import transfers as t
+from pipelines.messages.bettor_entries import TransferSent
 from pipelines.messages.operations import Result
 
 __all__ = ["Money"]
@@ -57,6 +59,9 @@ class Money:
             return
         if isinstance(entry, e.EventRetired):
             self._retire(place, entry)
+            return
+        if isinstance(entry, TransferSent):
+            self._sent(place, entry)
             return
         market = self._markets.get(entry.event_id, {}).get(entry.market_id)
         if market is None:
@@ -97,6 +102,15 @@ class Money:
             self._exchanges.setdefault(event_id, {})[market_id] = ledger
         elif ledger is not None:
             self._markets.setdefault(event_id, {})[market_id] = ledger
+
+    def _sent(self, place: Place, entry: TransferSent) -> None:
+        body = entry.body
+        if isinstance(body, t.ExposureHeld | t.MarketPosted):
+            market = self._exchanges.get(body.event_id, {}).get(body.market_id)
+            if market is None or market.accounts is None:
+                self._tally.fail(place, f"money of market {body.market_id!r}, which is unknown")
+            else:
+                market.accounts.sent(place, entry.to, body)
 
     def _staked(
         self, market: AuditedMarket, entry: e.BetAccepted | e.BetPartlyAccepted | e.BetPending
@@ -281,6 +295,10 @@ class Money:
         held.update(self._markets.pop(entry.event_id, {}))
         held.update(self._exchanges.pop(entry.event_id, {}))
         for name, market in held.items():
+            accounts = market.accounts if isinstance(market, ExchangeMoney) else None
+            if accounts is not None and accounts.left_minor():
+                left = accounts.left_minor()
+                self._tally.fail(place, f"market {name!r} is forgotten, {left} are held for it")
             if market.escrow_minor:
                 what = f"market {name!r} is forgotten with {market.escrow_minor} in it"
                 self._tally.fail(place, what)

@@ -11,6 +11,7 @@ import msgspec
 
 from pipelines.audit.answers import Answers
 from pipelines.audit.bettors import Bettors
+from pipelines.audit.exposures import Exposures
 from pipelines.audit.hashes import Hashes
 from pipelines.audit.inputs import Inputs
 from pipelines.audit.letters import Letters
@@ -47,6 +48,7 @@ class Audit:
         self.transfers = Tally("transfers", "what shards sent each other came once, in order")
         self.bettors = Tally("bettors", "accounts balance, coupons pay what their legs say")
         self.links = Links(self.transfers)
+        self.exposures = Exposures(self.bettors)
         self.moves = Moves(self.transfers)
         self.money = Tally("money", "postings of settled markets sum to zero, payouts are right")
         self.hashes = Tally("state hash", "each running shard's state is the fold of its journal")
@@ -169,7 +171,7 @@ class _Partition:
         events = Inputs(sources.events, sources.events_first)
         transfers = Inputs(sources.transfers, sources.transfers_first)
         self._answers = Answers(audit.answers, bets, events, transfers, audit.links)
-        self._bettors = Bettors(audit.bettors)
+        self._bettors = Bettors(audit.bettors, audit.exposures)
         self._money = Money(audit.money, audit.totals)
         self._hashes = Hashes(audit.hashes, sources.partition, sources.hash_answer)
         self.odds = Odds(

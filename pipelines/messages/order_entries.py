@@ -8,6 +8,8 @@ from pipelines.messages.entry_bases import BetEntry, BetReference, EntryBase
 from pipelines.messages.requests import OrderType, Persistence, Side, TimeInForce
 
 __all__ = [
+    "AccountSettled",
+    "AccountUnsettled",
     "AnyOrderEntry",
     "BetMatched",
     "BetVoided",
@@ -15,6 +17,7 @@ __all__ = [
     "CommissionCharged",
     "CommissionReturned",
     "DiscountsWereSet",
+    "ExposureRaised",
     "OddsReduced",
     "OrderCancelled",
     "OrderConfirmed",
@@ -58,9 +61,15 @@ class OrderTraded(OrderPlaced, frozen=True, gc=False, array_like=True, tag=59):
 
 
 class OrderPending(OrderEntry, frozen=True, gc=False, array_like=True, tag=61):
-    """Held for the bet delay until `due_ms`, then checked again and placed."""
+    """Held for the bet delay until `due_ms`, then checked again and placed.
+
+    With `hold_ms` the bettor's account is asked for `asked_minor` more than it holds, and has to
+    answer by then (wall time).
+    """
 
     due_ms: int
+    hold_ms: int = 0
+    asked_minor: int = 0
 
 
 class OrderRejected(OrderEntry, frozen=True, gc=False, array_like=True, tag=62):
@@ -156,6 +165,31 @@ class CommissionReturned(EntryBase, frozen=True, gc=False, array_like=True, tag=
     commission_minor: int
 
 
+class AccountSettled(EntryBase, frozen=True, gc=False, array_like=True, tag=75):
+    """What a market came to for a bettor: posted less commission, and what was held is let go."""
+
+    client_id: str
+    settlement: int
+    net_minor: int
+    commission_minor: int
+
+
+class AccountUnsettled(EntryBase, frozen=True, gc=False, array_like=True, tag=76):
+    """A settlement was rolled back: its posting is reversed, what is at risk is held again."""
+
+    client_id: str
+    settlement: int
+    net_minor: int
+    commission_minor: int
+
+
+class ExposureRaised(EntryBase, frozen=True, gc=False, array_like=True, tag=77):
+    """A withdrawal, void or starting price left a bettor more at risk: so much is held now."""
+
+    client_id: str
+    held_minor: int
+
+
 class DiscountsWereSet(EntryBase, frozen=True, array_like=True, tag=74):
     """Bettors' discounts on the market's commission, in ten-thousandths."""
 
@@ -179,4 +213,7 @@ AnyOrderEntry = (
     | CommissionCharged
     | CommissionReturned
     | DiscountsWereSet
+    | AccountSettled
+    | AccountUnsettled
+    | ExposureRaised
 )

@@ -9,6 +9,7 @@ from pipelines.messages import cash_out_entries as co
 from pipelines.messages import entries as e
 from pipelines.shard.clock import timers_of
 from pipelines.shard.isolation_changes import retire_when_settled
+from pipelines.shard.market_funds import MarketFunds
 from pipelines.shard.order import Order
 from pipelines.shard.risk_changes import count_bet, forget_market, note_prices
 from pipelines.shard.settling_changes import arm
@@ -80,6 +81,7 @@ def market_opened(
         event_seq=entry.event_seq,
         at_ms=at_ms,
         exchange=book if isinstance(book, ExchangeBook) else None,
+        funds=MarketFunds() if m.accounts and m.engine == "exchange" else None,
     )
     shard.account_markets += m.accounts
     shard.timers.remove("retire", event.event_id, "", "")

@@ -92,7 +92,7 @@ class Emitter:
         number = state.transfers_sent + 1
         transfer = Transfer(1, state.partition, number, one.to, one.body)
         self._sent.append((TRANSFERS, one.to.encode(), _encode(transfer)))
-        self.emit(TransferSent("", 0, "", 0, one.to, number, one.body), state.now_ms)
+        self.emit(TransferSent("", 0, "", 0, one.to, number, one.body), max(state.now_ms, wall_ms))
 
     def apply_all(self, decided: Iterable[e.Entry | Send], at_ms: int, wall_ms: int = 0) -> None:
         """Emit what was decided together; outcomes of a market's bets, by the million, shorter."""

@@ -12,6 +12,7 @@ from pipelines.messages.account_operations import AccountOperation
 from pipelines.messages.isolation_entries import RequestTaken
 from pipelines.messages.isolation_operations import IsolationOperation
 from pipelines.messages.operations import BetsVoided, Operation, Result
+from pipelines.messages.order_entries import OrderCancelled, OrderPending, OrderPlaced
 from pipelines.messages.requests import BetRequest
 from pipelines.messages.risk_operations import ShardRiskSet
 from pipelines.messages.transfers import Forwarded, Send
@@ -43,6 +44,7 @@ from pipelines.shard.isolation import decide_isolation
 from pipelines.shard.keys import Keys
 from pipelines.shard.legs import void_legs
 from pipelines.shard.operations import decide_operation
+from pipelines.shard.order_funds import with_order_funds
 from pipelines.shard.requests import decide_request
 from pipelines.shard.risk_desk import decide_shard_risk
 from pipelines.shard.state import EventState, ShardState
@@ -53,6 +55,9 @@ __all__ = ["Drained", "Engine"]
 
 #: Entries that set a timer by wall time, whatever their event's clock.
 _BY_WALL = frozenset({e.MarketResulted, e.MarketSettled})
+
+#: First entries of answers that may have to wait for money; a replace begins with a cancel.
+_COSTS = e.BetAccepted | e.BetPending | OrderPlaced | OrderPending | OrderCancelled
 
 Answer = e.Entry | list[e.Entry] | list[e.Entry | Send]
 
@@ -153,12 +158,15 @@ class Engine:
         """Emit the answer to a request; on a market of accounts a bet waits for its money."""
         found: Sequence[e.Entry | Send] = answer if isinstance(answer, list) else [answer]
         first, wall_ms = found[0], 0
-        if self.state.account_markets and isinstance(first, e.BetAccepted | e.BetPending):
+        if self.state.account_markets and isinstance(first, _COSTS):
             event = self.state.events[key]
             market = event.markets[first.market_id]
             if market.definition.accounts:
                 wall_ms = max(self.state.now_ms, record.timestamp_ms)
-                found = [*with_funds(market, first, at_ms, wall_ms), *found[1:]]
+                if market.funds is not None:
+                    found = with_order_funds(event, market, found, at_ms, wall_ms)
+                else:
+                    found = [*with_funds(market, first, at_ms, wall_ms), *found[1:]]
                 wall_ms = wall_ms if event.feed_clock else 0
         for one in found:
             self._apply(one, at_ms, wall_ms)
@@ -298,7 +306,7 @@ class Engine:
         timers = self.state.timers if feed is None else feed.timers
         for timer in due_timers(timers, until_ms):
             event = self.state.events.get(timer[3]) if timer[2] in ("hold", "settle") else None
-            at_ms, wall_ms = timer[0], 0
+            at_ms, wall_ms = timer[0], timer[0] if timer[2] == "surplus" else 0
             if event is not None and event.feed_clock:
                 at_ms, wall_ms = event.now_ms, timer[0]
             self._out.apply_all(decide_due(self.state, timer), at_ms, wall_ms)

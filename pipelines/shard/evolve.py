@@ -15,6 +15,7 @@ from pipelines.messages.isolation_entries import MarketArrived
 from pipelines.shard import changes, settling_changes
 from pipelines.shard.bet_changes import APPLY_TO_BETS
 from pipelines.shard.bettor_changes import APPLY_TO_BETTORS, count_in_bettor
+from pipelines.shard.funds_changes import apply_with_funds
 from pipelines.shard.isolation_changes import APPLY_TO_ISOLATION
 from pipelines.shard.order_changes import APPLY_TO_ORDERS
 from pipelines.shard.risk_changes import APPLY_TO_RISK, note_loss
@@ -69,6 +70,9 @@ def evolve(shard: ShardState, record: e.JournalRecord) -> None:
         market.seq = market_seq
         market.event_seq = event_seq
         market.at_ms = at_ms
+    if shard.account_markets and market is not None and market.funds is not None:
+        apply_with_funds(_APPLY[kind], shard, event, market, entry, at_ms)
+        return
     _APPLY[kind](shard, event, market, entry, at_ms)
     if market is not None and event is not None and (event.risk or shard.risk):
         note_loss(shard, event, market, entry)

@@ -108,6 +108,8 @@ def _event_parts(event: EventState) -> Iterator[bytes]:
                 [(bet.client_id, bet.bet_id) for bet in market.bets],  # settled in this order
             )
         )
+        if market.funds is not None:
+            yield _encode(market.funds)
     for bet in event.bets.values():
         yield _encode(_bet(bet, places))
 

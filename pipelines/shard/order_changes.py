@@ -8,6 +8,7 @@ from pipelines.books.exchange_money import reduced_odds_e4
 from pipelines.limits import ANSWERS_OUTSIDE_MARKETS_MAX
 from pipelines.messages import order_entries as oe
 from pipelines.shard.clock import timers_of
+from pipelines.shard.funds_changes import account_settled, account_unsettled, exposure_raised
 from pipelines.shard.order import Order
 from pipelines.shard.order_placing import enter, new_order, placed, traded
 from pipelines.shard.state import ACCEPTED, PENDING, REJECTED, EventState, MarketState, ShardState
@@ -23,6 +24,10 @@ def _pending(
     key = (order.client_id, order.bet_id)
     event.bets.add(order)
     market.pending[key] = entry.due_ms
+    if entry.hold_ms:  # the delay counts once the account has answered
+        market.holds[key] = entry.hold_ms
+        shard.timers.add((entry.hold_ms, shard.shard_seq, "hold", event.event_id, *key))
+        return
     timer = (entry.due_ms, shard.shard_seq, "bet", event.event_id, order.client_id, order.bet_id)
     timers_of(shard, event, "bet").add(timer)
 
@@ -197,4 +202,7 @@ APPLY_TO_ORDERS: Final[dict[type, Callable[..., None]]] = {
     oe.CommissionCharged: _charged,
     oe.CommissionReturned: _returned,
     oe.DiscountsWereSet: _discounts,
+    oe.AccountSettled: account_settled,
+    oe.AccountUnsettled: account_unsettled,
+    oe.ExposureRaised: exposure_raised,
 }

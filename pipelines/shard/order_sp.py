@@ -17,6 +17,7 @@ from pipelines.messages import entries as e
 from pipelines.messages import order_entries as oe
 from pipelines.shard.numbering import Numbers
 from pipelines.shard.order import Order
+from pipelines.shard.order_funds import raised
 from pipelines.shard.order_parts import places_of
 from pipelines.shard.orders import lapsed
 from pipelines.shard.state import MarketState
@@ -93,6 +94,7 @@ def reconcile(market: MarketState, numbers: Numbers) -> Iterator[e.Entry]:
         for order in list(book.runners[selection_id].sp_orders.values()):
             who = (order.client_id, order.bet_id)
             yield lapsed(numbers, who, order.remaining_minor, Code.SP_NOT_REACHED)
+    yield from raised(market, numbers)
 
 
 def _match(

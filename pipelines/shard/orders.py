@@ -17,6 +17,7 @@ from pipelines.messages.requests import BetRequest
 from pipelines.shard.exposure import exceeds_limit
 from pipelines.shard.numbering import Numbers
 from pipelines.shard.order import Order
+from pipelines.shard.order_funds import short_of_funds
 from pipelines.shard.state import EventState, MarketState
 
 __all__ = ["decide_due_order", "decide_order", "lapsed", "order_problem", "placed"]
@@ -177,6 +178,8 @@ def decide_due_order(
             market, order.client_id, _as_asked(event, order)
         ):
             code = Code.LOSS_LIMIT_EXCEEDED
+        elif market.funds is not None and short_of_funds(market, order):
+            code = Code.INSUFFICIENT_FUNDS
     who = (order.client_id, order.bet_id)
     if code is not None:
         return [e.BetDeclined(*numbers.next(), *who, code.value, SENTENCES[code])]

@@ -23,6 +23,7 @@ from pipelines.messages import operations as o
 from pipelines.messages import order_entries as oe
 from pipelines.shard.numbering import Numbers
 from pipelines.shard.order import Order
+from pipelines.shard.order_funds import unsettle_accounts
 from pipelines.shard.order_settle import (
     decline_pending,
     settle_orders,
@@ -128,7 +129,8 @@ def decide_chunk(market: MarketState, numbers: Numbers) -> Iterator[e.Entry]:
             )
     elif settling.kind == "roll_back":
         yield from _roll_back_chunk(market, numbers, first, last)
-        if last == settling.end and not market.commissions:
+        posted = market.funds is not None and market.funds.posted
+        if last == settling.end and not market.commissions and not posted:
             yield from _unsettled(market, numbers, settling.reason)
     elif settling.kind == "refund":
         yield from _refund_chunk(market, numbers, first, last)
@@ -215,6 +217,9 @@ def _roll_back_chunk(
     settlement = market.settlement
     for client_id, amount in tuple(islice(market.commissions.items(), SETTLE_CHUNK_BETS)):
         yield oe.CommissionReturned(*numbers.next(), client_id, settlement, amount)
+    if market.funds is not None:
+        clients = tuple(islice(market.funds.posted, SETTLE_CHUNK_BETS))
+        yield from unsettle_accounts(market, numbers, clients)
     for bet in market.bets[first:last]:
         if bet.settlement == settlement and bet.status in (WON, LOST, VOID):
             yield e.BetUnsettled(

@@ -13,6 +13,7 @@ from pipelines.messages.requests import PricePolicy
 from pipelines.shard.away import Away
 from pipelines.shard.bet_table import BetKey, BetTable
 from pipelines.shard.bettor import BettorState
+from pipelines.shard.market_funds import MarketFunds
 from pipelines.shard.order import Order
 from pipelines.shard.risk_state import EventRisk, ShardRisk
 from pipelines.shard.statuses import (
@@ -180,6 +181,7 @@ class MarketState(Struct):
     settling: Settling | None = None
     waiting: list[SettlingOperation] = []  # for the end of it
     partial: dict[BetKey, None] = {}  # pending bets of which a part may be taken
+    funds: MarketFunds | None = None  # of an exchange that takes orders from accounts alone
 
 
 class EventState(Struct):
