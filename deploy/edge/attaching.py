@@ -77,7 +77,7 @@ class Attaching:
         if params.get("occupancy"):
             connection.authority.require("channel-metadata", base)
         channel = connection.authority.app.channel(base)
-        held = channel.held(connection.id, name)
+        held = channel.attachments.get((connection.id, name))
         backlog, flags, error = self._continued(channel, message, params, held)
         attachment = Attachment(
             subscriber=connection,
@@ -142,7 +142,7 @@ class Attaching:
             missed = channel.resume(serial)
             if missed is not None:
                 return missed, Flag.RESUMED, None
-            if channel.has_series(serial):
+            if channel.serials.is_of(serial):
                 why = refused(RECOVERY_EXPIRED, "messages since then have expired")
             else:
                 why = refused(RECOVERY_UNKNOWN, "the channel has begun anew since then")

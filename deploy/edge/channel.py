@@ -60,10 +60,6 @@ class Channel:
         self.attachments[attachment.subscriber.id, name] = attachment
         self._delta_count += attachment.wants_delta
 
-    def held(self, subscriber_id: str, name: str) -> Attachment | None:
-        """Return a connection's hold on the channel by the name that it attached, if any."""
-        return self.attachments.get((subscriber_id, name))
-
     def detach(self, subscriber_id: str, name: str, now_ms: int) -> None:
         """Let go of what was attached by a name; safe where it is not attached."""
         gone = self.attachments.pop((subscriber_id, name), None)
@@ -279,13 +275,9 @@ class Channel:
 
     def resume(self, serial: str) -> list[Entry] | None:
         """Return what follows a serial that a client holds; None where that cannot be told."""
-        if not self.has_series(serial) or serial < self.history.dropped:
+        if not self.serials.is_of(serial) or serial < self.history.dropped:
             return None
         return self.history.after(serial)
-
-    def has_series(self, serial: str) -> bool:
-        """Return whether a serial is of this life of the channel."""
-        return self.serials.is_of(serial)
 
     def forget(self, now_ms: int) -> None:
         """Drop what is too old."""

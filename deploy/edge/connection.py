@@ -171,7 +171,7 @@ class Connection:
         muted, self.muted = self.muted, set()
         why = refused(CONTINUITY_LOST, "more messages came than a connection may get in a second")
         for name, channel in self.channels.items():
-            held = channel.held(self.id, name)
+            held = channel.attachments.get((self.id, name))
             if held is not None and (name in muted or channel.name in muted):
                 self.send_own(
                     Protocol(

@@ -159,7 +159,7 @@ class Dispatch:
     def _check_mode(self, connection: Connection, name: str, mode: Flag, operation: str) -> None:
         """Raise EdgeError where the connection attached without the mode that it now uses."""
         channel = connection.channels.get(name)
-        held = channel.held(connection.id, name) if channel is not None else None
+        held = channel.attachments.get((connection.id, name)) if channel is not None else None
         if channel is not None and held is not None and not held.modes & mode:
             raise unauthorized(operation, channel.name)
 
@@ -183,7 +183,7 @@ class Dispatch:
 
     def _reauthorize(self, connection: Connection, name: str, channel: Channel) -> None:
         """Give an attachment the modes that the new token allows; without any, it fails."""
-        held = channel.held(connection.id, name)
+        held = channel.attachments.get((connection.id, name))
         if held is None:
             return
         modes = held.asked_modes & connection.modes_allowed(channel.name)
