@@ -20,10 +20,11 @@ UNIT = 10_000
 
 
 class _Order:
-    __slots__ = ("fills", "held", "lay", "paid", "places", "selection_id")
+    __slots__ = ("asked_odds_e4", "fills", "held", "lay", "paid", "places", "selection_id")
 
     def __init__(self, entry: oe.OrderEntry) -> None:
         self.selection_id = entry.selection_id
+        self.asked_odds_e4 = entry.asked_odds_e4
         self.lay = entry.side == "LAY"
         self.fills: list[tuple[int, int, int]] = []  # odds_e4, size, at ms
         self.held = 0  # in the market
@@ -77,6 +78,11 @@ class ExchangeMoney:
                 self._fill(place, order, odds, size, size, at_ms)
         elif isinstance(entry, oe.BetMatched):
             order = self._orders[entry.client_id, entry.bet_id]
+            if entry.kind != "sp" and entry.odds_e4 != order.asked_odds_e4:
+                what = (
+                    f"bet {entry.bet_id!r} of {entry.client_id!r} waited at {order.asked_odds_e4}"
+                )
+                self._tally.fail(place, f"{what} and is matched at {entry.odds_e4}")
             used = order.places["remaining"] - entry.remaining_minor
             self._fill(place, order, entry.odds_e4, entry.size_minor, used, at_ms)
         elif isinstance(entry, oe.OrderCancelled):
