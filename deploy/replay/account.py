@@ -56,7 +56,7 @@ class Account:
 
     def _entry(self, entry: e.Entry) -> None:
         match entry:
-            case e.BetAccepted():
+            case e.BetAccepted() | e.BetPartlyAccepted():
                 self.in_minor += entry.stake_minor
             case e.BetPending():
                 key = (entry.event_id, entry.client_id, entry.bet_id)

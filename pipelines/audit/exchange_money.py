@@ -22,7 +22,7 @@ UNIT = 10_000
 
 class _Order:
     __slots__ = (
-        "asked_e4",
+        "asked_odds_e4",
         "fills",
         "held",
         "inside",
@@ -35,9 +35,9 @@ class _Order:
 
     def __init__(self, entry: oe.OrderEntry) -> None:
         self.selection_id = entry.selection_id
+        self.asked_odds_e4 = entry.asked_odds_e4
         self.lay = entry.side == "LAY"
         self.limit = entry.order_type == "LIMIT"
-        self.asked_e4 = entry.asked_odds_e4
         self.inside = False  # in the market, not pending
         self.fills: list[tuple[int, int, int]] = []  # odds_e4, size, at ms
         self.held = 0  # in the market
@@ -60,7 +60,7 @@ class _Order:
         left = self.places["remaining"]
         if not self.lay:
             return win, -size - left * UNIT
-        return -win - left * (self.asked_e4 - UNIT if self.limit else UNIT), size
+        return -win - left * (self.asked_odds_e4 - UNIT if self.limit else UNIT), size
 
     def won(self, share: Fraction) -> int:
         """Return what is paid where the selection has this share of a win."""
@@ -118,6 +118,11 @@ class ExchangeMoney:
                 self._fill(place, order, odds, size, size, at_ms)
         elif isinstance(entry, oe.BetMatched):
             order = self._orders[entry.client_id, entry.bet_id]
+            if entry.kind != "sp" and entry.odds_e4 != order.asked_odds_e4:
+                what = (
+                    f"bet {entry.bet_id!r} of {entry.client_id!r} waited at {order.asked_odds_e4}"
+                )
+                self._tally.fail(place, f"{what} and is matched at {entry.odds_e4}")
             used = order.places["remaining"] - entry.remaining_minor
             self._fill(place, order, entry.odds_e4, entry.size_minor, used, at_ms)
         elif isinstance(entry, oe.OrderCancelled):
