@@ -120,7 +120,8 @@ class Conflator:
         self._slots: OrderedDict[Hashable, _Slot] = OrderedDict()
         self._slot_sent_ms: OrderedDict[Hashable, int] = OrderedDict()
         self._queues: OrderedDict[str, deque[_Receipt]] = OrderedDict()
-        self._pending: dict[TopicPartition, OrderedDict[int, None]] = {}
+        #: How many receipts of each record wait, by its offset.
+        self._pending: dict[TopicPartition, OrderedDict[int, int]] = {}
         self._read: dict[TopicPartition, int] = {}
         self._in_flight: list[_Flight] = []
         self._windows: dict[str, deque[int]] = {}
@@ -155,7 +156,7 @@ class Conflator:
         receipt = _Receipt(publication, position, wire_bytes(publication))
         self._queues.setdefault(publication.channel, deque()).append(receipt)
         pending = self._pending.setdefault((position.topic, position.partition), OrderedDict())
-        pending[position.offset] = None
+        pending[position.offset] = pending.get(position.offset, 0) + 1
         self.receipts_waiting += 1
 
     def due(self, now_ms: int, images: bool = True) -> list[Publication]:
@@ -272,7 +273,10 @@ class Conflator:
             self._queues.move_to_end(channel)
         else:
             del self._queues[channel]
-        del self._pending[position.topic, position.partition][position.offset]
+        pending = self._pending[position.topic, position.partition]
+        pending[position.offset] -= 1
+        if not pending[position.offset]:
+            del pending[position.offset]
         self.receipts_waiting -= 1
 
     def _forget_windows(self, now_ms: int) -> None:
