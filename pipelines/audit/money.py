@@ -20,6 +20,7 @@ from pipelines.books.results import outcome_of
 from pipelines.messages import cash_out_entries as co
 from pipelines.messages import entries as e
 from pipelines.messages import transfers as t
+from pipelines.messages.apart import apart
 from pipelines.messages.bettor_entries import TransferSent
 from pipelines.messages.operations import Result
 
@@ -43,7 +44,8 @@ class Money:
         """Look at the next entry of the journal, of this engine time."""
         exchange = self._exchanges.get(entry.event_id, {}).get(entry.market_id)
         if exchange is not None:
-            exchange.see(place, entry, at_ms)
+            for part in apart(entry):
+                exchange.see(place, part, at_ms)
             return
         if isinstance(entry, e.MarketWasOpened) and entry.market.engine == "exchange":
             opened = ExchangeMoney(self._tally, self._totals, entry.market)

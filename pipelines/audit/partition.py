@@ -23,7 +23,6 @@ from pipelines.audit.report import AuditReport, Check
 from pipelines.audit.sequences import Sequences
 from pipelines.audit.tally import Place, Tally
 from pipelines.audit.totals import Totals
-from pipelines.messages.apart import apart
 from pipelines.messages.bettor_entries import TransferSent
 from pipelines.messages.entries import JournalRecord
 from pipelines.messages.isolation_entries import MarketArrived, MarketHandedOver
@@ -223,8 +222,7 @@ class _Partition:
             journalled.bets_next, journalled.events_next, journalled.transfers_next
         )
         if self._whole:
-            for part in apart(journalled.entry):
-                self._money.see(place, part, journalled.at_ms)
+            self._money.see(place, journalled.entry, journalled.at_ms)
         if isinstance(journalled.entry, MarketHandedOver):
             self._left(place, journalled.entry)
         self._bettors.see(place, journalled.entry)

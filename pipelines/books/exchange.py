@@ -5,6 +5,8 @@ LAY orders are what is available to back (best: highest), resting BACK orders ar
 (best: lowest). Only `evolve` calls what changes it.
 """
 
+from typing import Any
+
 from msgspec import Raw
 
 from pipelines.books.book import Outcome
@@ -57,6 +59,13 @@ class Runner:
         """Return the state for a snapshot: without what can be shown anew."""
         return None, {name: getattr(self, name) for name in self.__slots__} | {"shown": None}
 
+    def __setstate__(self, state: tuple[None, dict[str, Any]]) -> None:
+        """Take the state of a snapshot, or of an earlier program; see `ExchangeBook.renew`."""
+        for name, value in state[1].items():
+            setattr(self, name, value)
+        self.sp_orders = {(one.client_id, one.bet_id): one for one in self.sp_orders.values()}
+        self.shown = None
+
 
 class ExchangeBook:
     """All selections of one market; `orders` counts those that were ever placed.
@@ -83,14 +92,23 @@ class ExchangeBook:
 
     def __init__(self, market: Market) -> None:
         self.ladder = ladder_of(market)
-        self.crossing = market.cross_matching
-        self.plain = not (market.cross_matching or market.loss_limit_minor or market.accounts)
-        self.near = market.bsp_market
-        self.self_match = market.self_match
-        self.depth = market.depth
         self.runners = {s.selection_id: Runner(s.name, market.depth) for s in market.selections}
         self.orders = 0
         self.reconciled = False
+        self.renew(market)
+
+    def renew(self, market: Market) -> None:
+        """Take what the market's definition says anew: a book that came from elsewhere may not."""
+        self.crossing = market.cross_matching
+        self.plain = not (market.cross_matching or market.loss_limit_minor or market.accounts)
+        self.near = market.bsp_market and not self.reconciled
+        self.self_match = market.self_match
+        self.depth = market.depth
+        for selection in market.selections:
+            runner = self.runners[selection.selection_id]
+            runner.name = selection.name
+            runner.backs.show(market.depth)
+            runner.lays.show(market.depth)
 
     def plan(self, incoming: Incoming, killing: bool) -> Plan:
         """Return what an order is matched with now."""

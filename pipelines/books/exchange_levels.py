@@ -8,7 +8,7 @@ its own. A list that grows long is cut in blocks, so that putting in moves few o
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from itertools import islice
-from typing import Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 __all__ = ["Levels", "Resting", "negated"]
 
@@ -62,13 +62,29 @@ class Levels:
 
     def __init__(self, highest_first: bool, most: int) -> None:
         self.highest_first = highest_first
-        self.most = most or LEVELS_MAX
         self.keys: list[int] = []
         self.orders: list[Resting] = []
         self.worse: list[_Block] = []
         self.sizes: dict[int, int] = {}  # of the levels that were shown last, by price
         self.shown: tuple[tuple[int, int], ...] | None = None  # they, until one changes
         self.floor = LOWEST_KEY  # of the worst of them: what happens below is not seen
+        self.show(most)
+
+    def show(self, most: int) -> None:
+        """Show so many of the best levels from here on, all for 0."""
+        self.most = most or LEVELS_MAX
+        self.shown, self.floor = None, LOWEST_KEY
+
+    def __setstate__(self, state: tuple[None, dict[str, Any]]) -> None:
+        """Take the state of a snapshot, or of an earlier program, which had a queue a price."""
+        self.__init__(state[1]["highest_first"], state[1].get("most", 0))  # type: ignore[misc]
+        if "keys" in state[1]:
+            self.keys, self.orders, self.worse = (state[1][n] for n in ("keys", "orders", "worse"))
+            return
+        for level in state[1]["levels"].values():
+            for order in level.orders[level.head :]:
+                if order.remaining_minor:
+                    self.add(order)
 
     def best(self) -> int:
         """Return the price that is matched first, 0 where nothing waits."""

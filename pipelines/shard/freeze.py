@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import pipelines
 from pipelines.errors import CodecError
+from pipelines.shard.earlier import EARLIER
 from pipelines.shard.state import EventState, ShardState
 
 __all__ = ["frozen", "load", "shape", "thawed"]
@@ -67,6 +68,9 @@ def thawed(parts: Iterable[bytes]) -> ShardState:
 
 class _Reader(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
+        earlier = EARLIER.get((module, name))
+        if earlier is not None:
+            return earlier
         if module.startswith("pipelines.") or (module, name) in _PLAIN:
             found = super().find_class(module, name)
             if isinstance(found, type) or (module, name) in _PLAIN:

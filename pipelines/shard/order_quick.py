@@ -55,7 +55,6 @@ def quick_order(
         != PLAIN
         or odds_e4 not in book.ladder.valid
         or event.risk is not None
-        or market.funds is not None
         or (market.bet_delay_ms and market.in_play)
     ):
         return None

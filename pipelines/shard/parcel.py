@@ -83,4 +83,6 @@ def unpacked(parts: Iterable[bytes], digest: str) -> Parcel:
     parcel = load(data)
     if not isinstance(parcel, Parcel):
         raise CodecError("what arrived is no market")
+    if parcel.market.exchange is not None:
+        parcel.market.exchange.renew(parcel.market.definition)
     return parcel

@@ -14,7 +14,6 @@ from pipelines.audit.totals import Totals
 from pipelines.messages import bettor_entries as be
 from pipelines.messages import order_entries as oe
 from pipelines.messages import transfers as t
-from pipelines.messages.apart import apart
 from pipelines.messages.entries import JournalRecord
 from tests.pipelines.shard.exchange_town import ExchangeTown
 
@@ -34,8 +33,7 @@ def failures(town: ExchangeTown, change: Change = lambda record: record) -> int:
             record = change(_decode(value))
             if record is not None:
                 place = Place("journal", partition, offset)
-                for part in apart(record.entry):
-                    money.see(place, part, record.at_ms)
+                money.see(place, record.entry, record.at_ms)
                 bettors.see(place, record.entry)
     exposures.finish(complete=True)
     return tally.failures
