@@ -37,13 +37,12 @@ from pipelines.shard.forward import (
     request_elsewhere,
     waiting_for,
 )
-from pipelines.shard.funds import with_funds
+from pipelines.shard.funds import funded
 from pipelines.shard.intake import decide_transfer
 from pipelines.shard.isolation import decide_isolation
 from pipelines.shard.keys import Keys
 from pipelines.shard.legs import void_legs
 from pipelines.shard.operations import decide_operation
-from pipelines.shard.order_funds import with_order_funds
 from pipelines.shard.requests import decide_request
 from pipelines.shard.state import EventState, ShardState
 from pipelines.shard.unanswerable import lettered, refusal_of
@@ -160,10 +159,7 @@ class Engine:
             market = event.markets[first.market_id]
             if market.definition.accounts:
                 wall_ms = max(self.state.now_ms, record.timestamp_ms)
-                if market.funds is not None:
-                    found = with_order_funds(event, market, found, at_ms, wall_ms)
-                else:
-                    found = [*with_funds(market, first, at_ms, wall_ms), *found[1:]]
+                found = funded(event, market, found, at_ms, wall_ms)
                 wall_ms = wall_ms if event.feed_clock else 0
         for one in found:
             self._apply(one, at_ms, wall_ms)

@@ -6,7 +6,7 @@ account by a transfer that follows the entry which decided it. Looks at the stat
 nothing.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 from pipelines.codes import SENTENCES, Code
@@ -18,15 +18,30 @@ from pipelines.messages import order_entries as oe
 from pipelines.messages import transfers as t
 from pipelines.shard.bettor import bettor_key
 from pipelines.shard.numbering import Numbers
-from pipelines.shard.order_funds import follow_order
+from pipelines.shard.order_funds import follow_order, with_order_funds
 from pipelines.shard.state import PENDING, EventState, MarketState, ShardState
 
-__all__ = ["decide_funds_answered", "decide_late_funds", "follow", "with_funds"]
+__all__ = ["decide_funds_answered", "decide_late_funds", "follow", "funded"]
 
 Decided = Iterator[e.Entry | t.Send]
 
 
-def with_funds(
+def funded(
+    event: EventState,
+    market: MarketState,
+    found: Sequence[e.Entry | t.Send],
+    at_ms: int,
+    wall_ms: int,
+) -> Sequence[e.Entry | t.Send]:
+    """Return the answer to a request on a market of accounts: what costs money waits for it."""
+    if market.funds is not None:
+        return with_order_funds(event, market, found, at_ms, wall_ms)
+    first = found[0]
+    assert not isinstance(first, t.Send)
+    return [*_with_funds(market, first, at_ms, wall_ms), *found[1:]]
+
+
+def _with_funds(
     market: MarketState, answer: e.Entry, at_ms: int, wall_ms: int
 ) -> list[e.Entry | t.Send]:
     """Return the answer to a new bet on such a market: what would be taken waits for its money."""
