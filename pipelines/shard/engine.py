@@ -19,7 +19,6 @@ from pipelines.ports import Record
 from pipelines.shard.account import decide_account
 from pipelines.shard.bets import decide_bet
 from pipelines.shard.clock import due_timers, time_of
-from pipelines.shard.costs import with_money
 from pipelines.shard.decode import (
     Incoming,
     Unreadable,
@@ -38,6 +37,7 @@ from pipelines.shard.forward import (
     request_elsewhere,
     waiting_for,
 )
+from pipelines.shard.funds import with_money
 from pipelines.shard.intake import decide_transfer
 from pipelines.shard.isolation import decide_isolation
 from pipelines.shard.keys import Keys

@@ -6,7 +6,7 @@ account by a transfer that follows the entry which decided it. Looks at the stat
 nothing.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 from pipelines.codes import SENTENCES, Code
@@ -18,15 +18,44 @@ from pipelines.messages import order_entries as oe
 from pipelines.messages import transfers as t
 from pipelines.shard.bettor import bettor_key
 from pipelines.shard.numbering import Numbers
-from pipelines.shard.order_funds import follow_order
+from pipelines.shard.order_funds import follow_order, with_order_funds
 from pipelines.shard.state import PENDING, EventState, MarketState, ShardState
 
-__all__ = ["decide_funds_answered", "decide_late_funds", "follow", "with_funds"]
+__all__ = ["decide_funds_answered", "decide_late_funds", "follow", "with_money"]
 
 Decided = Iterator[e.Entry | t.Send]
 
+#: First entries of answers that may have to wait for money; a replace begins with a cancel.
+_COSTS: Final = e.BetAccepted | e.BetPending | oe.OrderPlaced | oe.OrderPending | oe.OrderCancelled
 
-def with_funds(
+
+def with_money(
+    shard: ShardState,
+    key: str,
+    found: Sequence[e.Entry | t.Send],
+    at_ms: int,
+    record_ms: int,
+) -> tuple[Sequence[e.Entry | t.Send], int]:
+    """Return the answer as it is given where it waits for money, and the wall time of that wait.
+
+    The time is 0 where the event lives by the wall clock, or nothing waits.
+    """
+    first = found[0]
+    if not isinstance(first, _COSTS):
+        return found, 0
+    event = shard.events[key]
+    market = event.markets[first.market_id]
+    if not market.definition.accounts:
+        return found, 0
+    wall_ms = max(shard.now_ms, record_ms)
+    if market.funds is not None:
+        found = with_order_funds(event, market, found, at_ms, wall_ms)
+    else:
+        found = [*_with_funds(market, first, at_ms, wall_ms), *found[1:]]
+    return found, wall_ms if event.feed_clock else 0
+
+
+def _with_funds(
     market: MarketState, answer: e.Entry, at_ms: int, wall_ms: int
 ) -> list[e.Entry | t.Send]:
     """Return the answer to a new bet on such a market: what would be taken waits for its money."""
