@@ -2,8 +2,8 @@
 #
 #   docker build --tag overround .
 #
-# The first stage installs what the lock file names, by hash; the second has neither pip's cache nor
-# a compiler. Kafka, Java and Node are for running on one machine and are not in here.
+# The first stage installs what the lock file names, by hash; the second has neither pip nor its
+# cache, nor a compiler. Kafka, Java and Node are for running on one machine and are not in here.
 FROM python:3.11.14-slim-bookworm AS build
 
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PYTHONDONTWRITEBYTECODE=1
@@ -17,7 +17,10 @@ COPY pipelines pipelines
 COPY deploy deploy
 RUN /opt/overround/bin/pip install --no-deps setuptools==84.2.1 \
     && /opt/overround/bin/pip install --no-deps --no-build-isolation . \
-    && /opt/overround/bin/pip uninstall --yes pip
+    && /opt/overround/bin/pip uninstall --yes setuptools pip
+# Of Ray: Java workers, and the dashboard's maps for a debugger, which nothing here asks for.
+RUN cd /opt/overround/lib/python3.11/site-packages/ray \
+    && rm -r jars dashboard/client/build/static/js/*.map
 
 FROM python:3.11.14-slim-bookworm
 
@@ -33,6 +36,9 @@ RUN apt-get update \
     # A login shell begins with a PATH of its own.
     && echo 'PATH=/opt/overround/bin:$PATH' > /etc/profile.d/overround.sh
 COPY --from=build /opt/overround /opt/overround
+# The base's standard library is not compiled, and the user below may not write there: without this
+# each of Ray's processes compiles it anew.
+RUN /opt/overround/bin/python -c "import ray, actors.launch, deploy.cli"
 
 ENV PATH=/opt/overround/bin:$PATH \
     PYTHONUNBUFFERED=1 \

@@ -3,12 +3,14 @@
 One of the two owns the partition and answers queries about its books; the other folds its journal.
 """
 
+import logging
 import threading
 
 import ray
 
 from actors.host import Host
 from actors.lifeline import Lifeline
+from actors.options import as_running
 from pipelines.clock import SystemClock
 from pipelines.collector import tune_collector
 from pipelines.kafka.journal_tail import KafkaJournalTail
@@ -21,6 +23,8 @@ from pipelines.shard_loop import SettledRow
 from pipelines.topics import BETS, EVENTS, TRANSFERS
 
 __all__ = ["BookShard"]
+
+logger = logging.getLogger(__name__)
 
 
 class _Copy:
@@ -74,6 +78,18 @@ class BookShard:
         metrics.follow(hosted.status)
         self._lifeline = Lifeline(ray.util.get_node_ip_address())
         self._host = Host(name, version, lambda: hosted, metrics.registry, settings.log_level)
+        self._told = False
+        # After a restart the settings may be of another number of publishers than there is now.
+        threading.Thread(target=self._find_lanes, args=(settings,), daemon=True).start()
+
+    def _find_lanes(self, settings: Settings) -> None:
+        try:
+            lanes = as_running(settings, ray.util.list_named_actors()).lanes
+        except ray.exceptions.RayError as error:
+            logger.warning("lanes as in the settings, the supervisor tells others: %s", error)
+        else:
+            if not self._told:
+                self._copy.keep_lanes(lanes)
 
     def health(self) -> dict[str, object]:
         """Return state and progress, and where this process' life can be watched."""
@@ -102,6 +118,12 @@ class BookShard:
     def demote(self, timeout_s: float) -> bool:
         """Stop owning the partition; return whether that was so in time."""
         return self._copy.demote(timeout_s)
+
+    def keep_lanes(self, lanes: int) -> int | None:
+        """Isolate markets within these lanes from now on; return how many are away, None where
+        that is not known, as by a follower."""
+        self._told = True
+        return self._copy.keep_lanes(lanes)
 
     def state_hash(self) -> tuple[int, str]:
         """Return the journal number reached and the hash of the state there."""

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,6 +16,7 @@ from actors.notifier import Notifier
 from actors.options import (
     NOTIFIER,
     PUBLISHER,
+    SNAPSHOTS,
     actor_options,
     fan_out_name,
     metrics_name,
@@ -22,6 +24,7 @@ from actors.options import (
     shard_name,
 )
 from actors.publisher import Publisher
+from actors.snapshots import Snapshots
 from pipelines.settings import Settings
 
 __all__ = ["Role", "cast_of", "make", "version_of"]
@@ -39,8 +42,12 @@ class Role(NamedTuple):
 
 
 def version_of(settings: Settings) -> str:
-    """Return what an actor's code and settings are, so that a redeploy replaces the others."""
-    digest = hashlib.blake2b(repr((CODE_VERSION, settings)).encode(), digest_size=6)
+    """Return what an actor's code and settings are, so that a redeploy replaces the others.
+
+    How many publishers and notifiers there are is in their names: only they depend on it.
+    """
+    same = replace(settings, publishers=1, notifiers=1)
+    digest = hashlib.blake2b(repr((CODE_VERSION, same)).encode(), digest_size=6)
     for package in (actors, pipelines):
         folder = Path(package.__path__[0])
         for file in sorted(folder.rglob("*.py")):
@@ -62,6 +69,8 @@ def cast_of(settings: Settings, node_ids: list[str], copies: Sequence[str]) -> l
         for index in range(count):
             partitions = tuple(range(index, settings.partitions, count))
             roles.append(Role(fan_out_name(kind, index, count), actor, (settings, partitions), {}))
+    if settings.snapshot_records and not settings.standbys:  # standbys write their own
+        roles.append(Role(SNAPSHOTS, Snapshots, (settings,), {}))
     for node_id in node_ids:
         on_node = {"label_selector": {"ray.io/node-id": node_id}}
         roles.append(Role(metrics_name(node_id), Metrics, (settings, node_id), on_node))

@@ -6,15 +6,28 @@ from typing import Any, Final
 import ray
 
 from actors.cast import version_of
-from actors.options import CALL_TIMEOUT_S, NAMESPACE, SUPERVISOR, actor_options, partition_of
+from actors.fan_out import refuse_while_away
+from actors.options import (
+    CALL_TIMEOUT_S,
+    NAMESPACE,
+    NOTIFIER,
+    PUBLISHER,
+    SUPERVISOR,
+    actor_options,
+    fan_out_kind,
+    fan_out_name,
+    partition_of,
+)
 from actors.owners import owner_of
 from actors.supervisor import Supervisor
+from actors.watched import end_strays
 from pipelines.errors import StackError
 from pipelines.settings import Settings
 
-__all__ = ["down", "overview", "state_hashes", "up", "wait_ready"]
+__all__ = ["down", "fan_out", "overview", "state_hashes", "up", "wait_ready"]
 
 STOP_TIMEOUT_S: Final = 10.0
+FAN_OUT_TIMEOUT_S: Final = 120.0
 
 
 def up(settings: Settings) -> None:
@@ -24,12 +37,17 @@ def up(settings: Settings) -> None:
         running = ray.get_actor(SUPERVISOR, namespace=NAMESPACE)
         seen = ray.get(running.overview.remote(), timeout=CALL_TIMEOUT_S)
         if seen["supervisor"]["version"] == version:
+            fan_out(settings.publishers, settings.notifiers)
             return
         _refuse_new_lanes(seen, settings.lanes)
         ray.kill(running, no_restart=True)
         time.sleep(0.5)  # the name is freed a moment after the kill
     except (ValueError, ray.exceptions.RayError):
         pass  # none is there
+    kinds = (PUBLISHER, settings.publishers), (NOTIFIER, settings.notifiers)
+    wanted = {fan_out_name(kind, n, count) for kind, count in kinds for n in range(count)}
+    # Their names say how many there shall be: whoever is left is of a number before this one.
+    end_strays(lambda name: fan_out_kind(name) != "" and name not in wanted)
     supervisor = ray.remote(**actor_options(SUPERVISOR))(Supervisor)
     supervisor.remote(SUPERVISOR, version, settings)
 
@@ -48,12 +66,23 @@ def _refuse_new_lanes(seen: dict[str, Any], lanes: int) -> None:
             f"{', '.join(silent)} do not say whether markets are away from home: change the "
             "number of publishers or notifiers once they answer"
         )
-    away = sum(actor["health"]["status"].get("markets_away", 0) for actor in shards)
-    if away:
-        raise StackError(
-            f"{away} markets of isolated events are away from home: bring them back with "
-            "`overround rejoin EVENT`, then change the number of publishers or notifiers"
-        )
+    refuse_while_away(sum(a["health"]["status"].get("markets_away", 0) for a in shards))
+
+
+def fan_out(publishers: int, notifiers: int) -> int:
+    """Let there be so many, 0: as it is; return for how many milliseconds none of them ran.
+
+    Raises StackError where it was refused or the supervisor does not answer.
+    """
+    try:
+        supervisor = ray.get_actor(SUPERVISOR, namespace=NAMESPACE)
+        asked = supervisor.fan_out.remote(publishers, notifiers)
+        result: dict[str, Any] = ray.get(asked, timeout=FAN_OUT_TIMEOUT_S)
+    except (ValueError, ray.exceptions.RayError) as error:
+        raise StackError(f"the supervisor does not answer: {error}") from error
+    if result["error"]:
+        raise StackError(result["error"])
+    return int(result["stall_ms"])
 
 
 def overview() -> dict[str, Any]:

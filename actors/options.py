@@ -6,19 +6,28 @@ one unit of the custom resource `shard`, which spreads shards over the nodes tha
 the autoscaler see what is needed.
 """
 
+from collections.abc import Collection
+from dataclasses import replace
 from typing import Any, Final
+
+from pipelines.settings import Settings
 
 __all__ = [
     "CALL_TIMEOUT_S",
     "NAMESPACE",
+    "NODE_ID",
     "NOTIFIER",
     "PUBLISHER",
+    "SNAPSHOTS",
     "SUPERVISOR",
     "actor_options",
+    "as_running",
     "copy_names",
+    "fan_out_count",
     "fan_out_kind",
     "fan_out_name",
     "metrics_name",
+    "on_node",
     "partition_of",
     "shard_name",
     "standby_name",
@@ -28,6 +37,8 @@ NAMESPACE: Final = "overround"
 SUPERVISOR: Final = "supervisor"
 PUBLISHER: Final = "publisher"
 NOTIFIER: Final = "notifier"
+SNAPSHOTS: Final = "snapshots"
+NODE_ID: Final = "ray.io/node-id"
 CALL_TIMEOUT_S: Final = 5.0
 
 
@@ -65,6 +76,35 @@ def fan_out_kind(name: str) -> str:
     return next((k for k in (PUBLISHER, NOTIFIER) if name == k or name.startswith(f"{k}-")), "")
 
 
+def fan_out_count(name: str) -> int:
+    """Return how many there are, as the name of one of the publishers or notifiers says."""
+    _, said, count = name.rpartition("-of-")
+    return int(count) if said else 1
+
+
+def as_running(settings: Settings, names: Collection[str]) -> Settings:
+    """Return the settings with the numbers of publishers and notifiers that actors' names tell."""
+
+    def count(kind: str, default: int) -> int:
+        counts = (fan_out_count(name) for name in names if fan_out_kind(name) == kind)
+        return max(counts, default=default)
+
+    return replace(
+        settings,
+        publishers=count(PUBLISHER, settings.publishers),
+        notifiers=count(NOTIFIER, settings.notifiers),
+    )
+
+
+def on_node(node_id: str) -> dict[str, object]:
+    """Return options that put an actor on a node; it restarts elsewhere once that is gone."""
+    return {
+        "label_selector": {NODE_ID: node_id},
+        "fallback_strategy": [{"label_selector": {}}],
+        "scheduling_strategy": "DEFAULT",
+    }
+
+
 def metrics_name(node_id: str) -> str:
     """Return the name of a node's metrics actor."""
     return f"metrics-{node_id[:8]}"
@@ -89,6 +129,15 @@ def actor_options(name: str) -> dict[str, Any]:
             "scheduling_strategy": "SPREAD",
             "enable_task_events": False,
             "max_concurrency": 6,
+        }
+    if name == SNAPSHOTS:
+        # Nodes of its own, where the cluster has such; else those with memory for a shard's state.
+        options |= {
+            "label_selector": {"overround-role": "snapshots"},
+            "fallback_strategy": [
+                {"label_selector": {"overround-role": "shard"}},
+                {"label_selector": {}},
+            ],
         }
     if fan_out_kind(name):
         # Nodes with a way out to the edge, where the cluster has such; else any.

@@ -8,6 +8,7 @@ and the other as soon as that one's process ends. What it holds it can find out 
 """
 
 import logging
+import os
 import threading
 import time
 from typing import Any, Final
@@ -16,11 +17,26 @@ import ray
 
 from actors.cast import cast_of, make
 from actors.copies import Seen, choose
+from actors.fan_out import FanOut
 from actors.lifeline import Lifelines
 from actors.moves import Moves
-from actors.options import copy_names, fan_out_kind, partition_of, shard_name
-from actors.watched import Watched, away_from, end_strays, exists, on_node, shard_nodes
-from pipelines.health import judge
+from actors.options import (
+    as_running,
+    copy_names,
+    fan_out_kind,
+    on_node,
+    partition_of,
+    shard_name,
+)
+from actors.watched import (
+    HEALTH_TIMEOUT_S,
+    Watched,
+    away_from,
+    end_all,
+    end_strays,
+    exists,
+    shard_nodes,
+)
 from pipelines.settings import Settings
 
 __all__ = ["Supervisor"]
@@ -30,8 +46,6 @@ logger = logging.getLogger(__name__)
 ROUND_S: Final = 1.0
 OWNERLESS_ROUND_S: Final = 0.1
 HEARING_S: Final = 2.0  # how long a round waits for answers
-HEALTH_TIMEOUT_S: Final = 5.0
-FENCED_WAIT_S: Final = 30.0  # long enough for a newer owner, where there is one, to be seen
 APART_INTERVAL_S: Final = 60.0
 
 
@@ -44,13 +58,14 @@ class Supervisor:
         )
         self._name = name
         self._version = version
-        self._settings = settings
+        self.settings = settings
         self.watched: dict[str, Watched] = {}
         self.owners: dict[int, str] = {}
         self._promoted_s: dict[int, float] = {}
         self._parted_s: dict[int, float] = {}
         self.lock = threading.RLock()
         self._moves = Moves(self)
+        self._fan_out = FanOut(self)
         self._lifelines = Lifelines(self._lost)
         self._error = ""
         self._round_s = time.monotonic()
@@ -68,14 +83,13 @@ class Supervisor:
                 self._error = f"{type(error).__name__}: {error}"
                 logger.exception("a round failed")
             self._round_s = time.monotonic()
-            owned = len(self.owners) == self._settings.partitions
+            owned = len(self.owners) == self.settings.partitions
             round_s = ROUND_S if owned else OWNERLESS_ROUND_S
             self._stop.wait(max(0.0, round_s - (self._round_s - began_s)))
 
     def _round(self) -> None:
-        nodes = [n["NodeID"] for n in ray.nodes() if n["Alive"]]
         with self.lock:
-            self._complete(nodes)
+            self.complete()
             asked: dict[Any, Watched] = {}
             for watched in self.watched.values():
                 if watched.handle is None:
@@ -92,15 +106,20 @@ class Supervisor:
                     self._hear(asked[reference], reference, now_s)
             for watched in self.watched.values():
                 self._judge(watched, now_s)
-            for partition in range(self._settings.partitions):
+            for partition in range(self.settings.partitions):
                 if partition not in self._moves.moving:
                     self._own(partition, now_s)
             self._follow_lives()
 
-    def _complete(self, nodes: list[str]) -> None:
-        """Make whoever is missing."""
-        copies = [n for p in range(self._settings.partitions) for n in self._names_of(p)]
-        cast = {role.name: role for role in cast_of(self._settings, nodes, copies)}
+    def complete(self) -> None:
+        """Make whoever is missing; the lock is held."""
+        if not self.watched:
+            self.settings = as_running(self.settings, ray.util.list_named_actors())
+            self._fan_out.lanes = self.settings.lanes
+        nodes = [n["NodeID"] for n in ray.nodes() if n["Alive"]]
+        copies = [n for p in range(self.settings.partitions) for n in self._names_of(p)]
+        roles = cast_of(self.settings, nodes, copies)
+        cast = {r.name: r for r in roles if fan_out_kind(r.name) not in self._fan_out.changing}
         if not self.watched:
             # Publishers of another number have other partitions: none may go on beside these.
             end_strays(lambda name: fan_out_kind(name) != "" and name not in cast)
@@ -118,7 +137,7 @@ class Supervisor:
     def _names_of(self, partition: int) -> list[str]:
         """Return which copies of a partition there shall be, the usual owner first."""
         first, second = copy_names(partition)
-        if self._settings.standbys or partition in self._moves.moving:
+        if self.settings.standbys or partition in self._moves.moving:
             return [first, second]
         owner = self.owners.get(partition)
         if owner is None and first not in self.watched and exists(second):
@@ -156,20 +175,13 @@ class Supervisor:
         except ray.exceptions.RayError:
             return  # restarting: heard of again when it is back
         watched.hear(health, now_s)
+        self._fan_out.tell(watched)
         if health["version"] != self._version:
             logger.info("replacing actor=%s version=%s", watched.role.name, health["version"])
             watched.end()
 
     def _judge(self, watched: Watched, now_s: float) -> None:
-        silent_s = now_s - watched.heard_s
-        health = watched.health if silent_s < HEALTH_TIMEOUT_S else None
-        watched.verdict = judge(health, silent_s)
-        if watched.verdict.name != "fenced":
-            watched.fenced_s = None
-        elif watched.fenced_s is None:
-            watched.fenced_s = now_s
-        fenced_too_long = watched.fenced_s is not None and now_s - watched.fenced_s > FENCED_WAIT_S
-        unwell = watched.verdict.name in ("stalled", "silent") or fenced_too_long
+        unwell = watched.is_unwell(now_s)
         if unwell and watched.handle is not None and watched.backoff.may_bounce(now_s):
             logger.warning("bouncing actor=%s: %s", watched.role.name, watched.verdict.why)
             watched.backoff.bounced(now_s)
@@ -213,13 +225,12 @@ class Supervisor:
 
     def _follow_lives(self) -> None:
         """Hold a lifeline to the owner of each partition that has a second copy."""
-        addresses = {}
-        for partition, name in self.owners.items():
-            health = self.watched[name].health if name in self.watched else None
-            if health is not None and health.get("lifeline") and len(self._names_of(partition)) > 1:
-                host, port = health["lifeline"]
-                addresses[name] = (str(host), int(port))
-        self._lifelines.want(addresses)
+        owners = {
+            name: self.watched[name].lifeline
+            for partition, name in self.owners.items()
+            if name in self.watched and len(self._names_of(partition)) > 1
+        }
+        self._lifelines.want({name: address for name, address in owners.items() if address})
 
     def _lost(self, name: str) -> None:
         """The process of an owner has ended: the other copy takes over at once."""
@@ -241,24 +252,15 @@ class Supervisor:
         return {
             "supervisor": {
                 "version": self._version,
+                "pid": os.getpid(),
                 "error": self._error,
                 "round_age_s": round(now_s - self._round_s, 1),
                 "drained": sorted(self._moves.drained),
-                "lanes": self._settings.lanes,
+                "publishers": self.settings.publishers,
+                "notifiers": self.settings.notifiers,
+                "lanes": self.settings.lanes,
             },
-            "actors": [
-                {
-                    "name": name,
-                    "verdict": watched.verdict.name,
-                    "why": watched.verdict.why,
-                    "restarts": watched.restarts,
-                    "bounces": watched.backoff.bounces,
-                    "gave_up": watched.backoff.gave_up,
-                    "heard_s_ago": round(now_s - watched.heard_s, 1),
-                    "health": watched.health,
-                }
-                for name, watched in self.watched.items()
-            ],
+            "actors": [watched.shown(now_s) for watched in self.watched.values()],
         }
 
     def names_on(self, node_id: str) -> list[str]:
@@ -277,6 +279,10 @@ class Supervisor:
         """Spread the owners evenly over so many nodes; return what was moved."""
         return self._moves.spread(nodes)
 
+    def fan_out(self, publishers: int, notifiers: int) -> dict[str, object]:
+        """Let there be so many publishers and notifiers, 0: as it is; return what came of it."""
+        return self._fan_out.change(publishers, notifiers)
+
     def metrics(self) -> bytes:
         """Return nothing of its own; `overround_actor_up` says who lives."""
         return b""
@@ -286,14 +292,4 @@ class Supervisor:
         self._stop.set()
         self._lifelines.stop()
         with self.lock:
-            pending = {
-                w.handle.stop.remote(timeout_s): name
-                for name, w in self.watched.items()
-                if w.handle is not None
-            }
-            _, late = ray.wait(
-                list(pending), num_returns=len(pending), timeout=timeout_s + HEALTH_TIMEOUT_S
-            )
-            for watched in self.watched.values():
-                watched.end()
-        return [pending[reference] for reference in late]
+            return end_all(self.watched.values(), timeout_s)

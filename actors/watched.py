@@ -3,18 +3,27 @@
 import contextlib
 import time
 from collections.abc import Callable, Collection
-from typing import Any
+from typing import Any, Final
 
 import ray
 
 from actors.cast import Role
-from actors.options import NAMESPACE
-from pipelines.health import Backoff, Verdict
+from actors.options import NAMESPACE, NODE_ID, fan_out_kind
+from pipelines.health import Backoff, Verdict, judge
 
-__all__ = ["Watched", "away_from", "end_strays", "exists", "on_node", "shard_nodes"]
+__all__ = [
+    "HEALTH_TIMEOUT_S",
+    "Watched",
+    "away_from",
+    "end_all",
+    "end_strays",
+    "exists",
+    "shard_nodes",
+]
 
-NODE_ID = "ray.io/node-id"
-STOP_TIMEOUT_S = 10.0
+STOP_TIMEOUT_S: Final = 10.0
+HEALTH_TIMEOUT_S: Final = 5.0
+FENCED_WAIT_S: Final = 30.0  # long enough for a newer owner, where there is one, to be seen
 
 
 class Watched:
@@ -42,12 +51,46 @@ class Watched:
         """What its loop last said of itself, empty before."""
         return dict(self.health["status"]) if self.health is not None else {}
 
+    @property
+    def lifeline(self) -> tuple[str, int] | None:
+        """Where its process' life can be watched, None where that is not known."""
+        address = self.health.get("lifeline") if self.health is not None else None
+        return (str(address[0]), int(address[1])) if address else None
+
     def hear(self, health: dict[str, Any], now_s: float) -> None:
         """Note what it says of itself."""
         if self.pid and health["pid"] != self.pid:
             self.restarts += 1
         self.pid = int(health["pid"])
         self.health, self.heard_s = health, now_s
+
+    def is_unwell(self, now_s: float) -> bool:
+        """Judge it; return whether to bounce it as soon as that may be."""
+        silent_s = now_s - self.heard_s
+        self.verdict = judge(self.health if silent_s < HEALTH_TIMEOUT_S else None, silent_s)
+        verdict = self.verdict.name
+        if verdict != "fenced":
+            self.fenced_s = None
+        elif self.fenced_s is None:
+            self.fenced_s = now_s
+        if self.fenced_s is not None and now_s - self.fenced_s > FENCED_WAIT_S:
+            return True
+        # Asked to end, yet still wanted: who asked was cut short.
+        cut_short = verdict == "stopped" and fan_out_kind(self.role.name) != ""
+        return verdict in ("stalled", "silent") or cut_short
+
+    def shown(self, now_s: float) -> dict[str, object]:
+        """Return what is known of it, as plain values."""
+        return {
+            "name": self.role.name,
+            "verdict": self.verdict.name,
+            "why": self.verdict.why,
+            "restarts": self.restarts,
+            "bounces": self.backoff.bounces,
+            "gave_up": self.backoff.gave_up,
+            "heard_s_ago": round(now_s - self.heard_s, 1),
+            "health": self.health,
+        }
 
     def end(self) -> None:
         """End it for good; the next round makes it anew if it is wanted."""
@@ -73,13 +116,16 @@ def away_from(node_ids: Collection[str]) -> dict[str, object]:
     }
 
 
-def on_node(node_id: str) -> dict[str, object]:
-    """Return options that put an actor on a node; it restarts elsewhere once that is gone."""
-    return {
-        "label_selector": {NODE_ID: node_id},
-        "fallback_strategy": [{"label_selector": {}}],
-        "scheduling_strategy": "DEFAULT",
-    }
+def end_all(these: Collection[Watched], timeout_s: float) -> list[str]:
+    """End the loops of these, then the actors; return who did not end in time."""
+    made = [watched for watched in these if watched.handle is not None]
+    pending = {watched.handle.stop.remote(timeout_s): watched.role.name for watched in made}
+    _, late = ray.wait(
+        list(pending), num_returns=len(pending), timeout=timeout_s + HEALTH_TIMEOUT_S
+    )
+    for watched in these:
+        watched.end()
+    return [pending[reference] for reference in late]
 
 
 def end_strays(is_stray: Callable[[str], bool]) -> None:

@@ -97,4 +97,6 @@ def status_command(settings: Settings, as_json: bool) -> int:
         print(json.dumps(overview, indent=2))
     else:
         Console().print(render_status(overview))
+        supervisor = overview["supervisor"]
+        print(f"publishers {supervisor['publishers']}, notifiers {supervisor['notifiers']}")
     return 0 if all(a["verdict"] == "well" for a in overview["actors"]) else 1

@@ -93,6 +93,7 @@ def run_audit(
         audit_partitions(audit, sources, complete, read.append, advance)
     audit.links.finish(complete)
     audit.moves.finish(complete)
+    audit.exposures.finish(complete)
     if edge:
         bounds = LOCAL_BOUNDS if info is not None else UNBOUNDED
         url, key = found.ably_url or ABLY_URL, found.ably_api_key

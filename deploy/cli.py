@@ -105,9 +105,11 @@ def status(
 
 @application.command()
 def snapshot(settings_file: SettingsFile = None) -> None:
-    """Write a snapshot of each partition, so that its next restore is short.
+    """Write a snapshot of each partition now, so that its next restore is as short as can be.
 
-    Standbys do it by themselves; use this where there are none. It disturbs no shard.
+    The engine does it by itself after every OVERROUND_SNAPSHOT_RECORDS of a
+    partition's journal (0: never): its standbys, or the actor `snapshots`
+    where there are none. It disturbs no shard.
     """
     from deploy.snapshots import snapshot_command
 
@@ -141,18 +143,37 @@ def down(address: RayAddress = "", settings_file: SettingsFile = None) -> None:
 
 @application.command()
 def scale(
-    shards: Annotated[int, typer.Option("--shards", help="Nodes that shall host shards.")],
+    shards: Annotated[int, typer.Option(min=0, help="Nodes that shall host shards.")] = 0,
+    publishers: Annotated[int, typer.Option(min=0, help="Publishers that there shall be.")] = 0,
+    notifiers: Annotated[int, typer.Option(min=0, help="Notifiers that there shall be.")] = 0,
     address: RayAddress = "",
     settings_file: SettingsFile = None,
 ) -> None:
-    """Spread the partitions evenly over so many nodes; the number of partitions stays.
+    """Change over how many nodes, publishers and notifiers the work is spread, while bets flow.
 
-    Each partition that has to move is folded on its new node first, then changes hands. Nodes are
-    not started or stopped; use it after adding nodes, or before taking some away.
+    --shards: the partitions are spread evenly over so many nodes; their
+    number stays. Each one that has to move is folded on its new node first,
+    then changes hands. Nodes are not started or stopped; use it after adding
+    nodes, or before taking some away.
+
+    --publishers, --notifiers: more where Ably's answers are what odds or
+    pushes wait for, at most one a partition: of N, each takes every Nth
+    partition. Only they are replaced; the old ones end before the new ones
+    begin, and what is committed meanwhile waits. An isolated event stays
+    within one publisher and notifier, so while markets are away from home
+    another number is refused: `overround rejoin EVENT` first. The number
+    holds until the next `overround up`, which sets it to
+    OVERROUND_PUBLISHERS and OVERROUND_NOTIFIERS.
+
+    Example: overround scale --publishers 3 --notifiers 2
     """
     from deploy.cluster import scale_command
 
-    raise typer.Exit(scale_command(_settings(settings_file), address, shards))
+    if not (shards or publishers or notifiers):
+        raise typer.BadParameter("say what to change: --shards, --publishers or --notifiers")
+    raise typer.Exit(
+        scale_command(_settings(settings_file), address, shards, publishers, notifiers)
+    )
 
 
 @application.command()
@@ -213,6 +234,29 @@ def rejoin(event: EventId, market: Markets = None, settings_file: SettingsFile =
     from deploy.isolate import rejoin_command
 
     raise typer.Exit(rejoin_command(kafka_settings(settings_file), event, market or []))
+
+
+Minor = Annotated[int, typer.Option(min=0, help="In minor units; 0 for no limit.")]
+
+
+@application.command()
+def limits(
+    loss: Minor = 0,
+    bettor_stake: Minor = 0,
+    bettor_payout: Minor = 0,
+    partition: Annotated[
+        list[int] | None, typer.Option(help="Only this one; repeatable. Without: all.")
+    ] = None,
+    settings_file: SettingsFile = None,
+) -> None:
+    """Limit what all books of each partition may lose, and what a bettor has at stake there.
+
+    What is not named has no limit any more.
+    """
+    from deploy.shard_limits import Limits, limits_command
+
+    wanted = Limits(loss, bettor_stake, bettor_payout)
+    raise typer.Exit(limits_command(kafka_settings(settings_file), wanted, partition or []))
 
 
 @application.command()

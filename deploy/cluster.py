@@ -59,9 +59,24 @@ def down_command(settings: Settings, address: str) -> int:
     return 0
 
 
-def scale_command(settings: Settings, address: str, nodes: int) -> int:
-    """Spread the partitions' owners evenly over so many nodes."""
-    return _ask(settings, address, MOVE_TIMEOUT_S * settings.partitions, "spread", nodes)
+def scale_command(
+    settings: Settings, address: str, nodes: int, publishers: int, notifiers: int
+) -> int:
+    """Spread the partitions' owners over so many nodes; let there be so many publishers and
+    notifiers. 0: as it is. Raises StackError where the latter is refused."""
+    with _joined(settings, address):
+        if publishers or notifiers:
+            stall_ms = launch.fan_out(publishers, notifiers)
+            now = launch.overview()["supervisor"]
+            came = f"those replaced stood still for {stall_ms} ms" if stall_ms else "as before"
+            print(
+                f"publishers {now['publishers']}, notifiers {now['notifiers']}: {came}\n"
+                f"`overround up` keeps this with OVERROUND_PUBLISHERS={now['publishers']} "
+                f"OVERROUND_NOTIFIERS={now['notifiers']}"
+            )
+        if not nodes:
+            return 0
+        return _print(_call(MOVE_TIMEOUT_S * settings.partitions, "spread", nodes))
 
 
 def move_command(settings: Settings, address: str, partition: int, node: str) -> int:
@@ -103,11 +118,6 @@ def _joined(settings: Settings, address: str) -> Iterator[None]:
     else:
         with attached(settings):
             yield
-
-
-def _ask(settings: Settings, address: str, timeout_s: float, method: str, *args: object) -> int:
-    with _joined(settings, address):
-        return _print(_call(timeout_s, method, *args))
 
 
 def _call(timeout_s: float, method: str, *arguments: object) -> Any:

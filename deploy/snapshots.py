@@ -1,17 +1,14 @@
-"""`overround snapshot`: writes a snapshot of each partition, where no standby does.
+"""`overround snapshot`: writes a snapshot of each partition now.
 
-It only reads the journal, so it disturbs no shard; run it now and then to keep restores short.
+The engine does it by itself as the journals grow. It only reads them, so it disturbs no shard.
 """
 
 import time
 
 from deploy.attach import attached_settings
-from pipelines.clock import SystemClock
 from pipelines.errors import StackError
-from pipelines.kafka.journal_tail import KafkaJournalTail
-from pipelines.kafka.snapshot_store import KafkaSnapshotStore
+from pipelines.kafka.snapshot_writer import write_snapshot
 from pipelines.settings import Settings
-from pipelines.standby import Standby
 
 __all__ = ["snapshot_command"]
 
@@ -24,19 +21,9 @@ def snapshot_command(settings: Settings) -> int:
     failed = 0
     for partition in range(found.partitions):
         began_s = time.monotonic()
-        standby = Standby(
-            partition,
-            KafkaJournalTail(found, partition),
-            SystemClock(),
-            KafkaSnapshotStore(found, partition),
-        )
-        try:
-            state = standby.finish()
-            saved = not state.shard_seq or standby.save(lambda: True)
-        finally:
-            standby.close()
+        shard_seq, saved = write_snapshot(found, partition, lambda: True)
         failed += not saved
         took_s = time.monotonic() - began_s
-        words = f"up to entry {state.shard_seq:,}" if saved else "FAILED"
+        words = f"up to entry {shard_seq:,}" if saved else "FAILED"
         print(f"partition {partition}: {words}, {took_s:.1f} s")
     return 1 if failed else 0

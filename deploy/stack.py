@@ -20,6 +20,7 @@ from typing import Final
 import httpx
 
 from deploy.local.broker import Broker
+from deploy.local.jars import is_cached
 from deploy.local.lockfile import StackFile, StackInfo
 from deploy.local.preflight import find_problems
 from deploy.local.processes import Child, log_tail
@@ -122,6 +123,8 @@ class Stack:
     def _start_kafka(self) -> None:
         settings = self.settings
         if not settings.kafka_bootstrap_servers:
+            if not is_cached():
+                self._say("fetching Apache Kafka (44 MB, once; this may take a minute)")
             self._say("starting Apache Kafka")
             broker = Broker(
                 self.data_dir / "kafka", settings.kafka_port, settings.kafka_controller_port

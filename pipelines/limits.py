@@ -28,6 +28,7 @@ MARKETS_PER_EVENT_MAX: Final = 1_024
 EVENTS_PER_SHARD_MAX: Final = 65_536
 BETS_PER_MARKET_MAX: Final = 2_000_000
 LADDER_PRICES_MAX: Final = 100_000  # of a market's own ladder
+MATCHES_PER_ENTRY_MAX: Final = 100  # orders matched at once that one journal entry names
 LADDER_BANDS_MAX: Final = 64
 LIQUIDITY_MAX_MINOR: Final = 10**12  # of an automated market maker, or of a moving line
 FLOORS_MAX: Final = 16  # special minimum dividends of a pool
@@ -40,6 +41,7 @@ RETIRED_EVENTS_MAX: Final = 100_000
 
 BETTOR_KEY_PREFIX: Final = "bettor/"  # of a bettor's own book: accounts, coupons
 KEY_LENGTH_MAX: Final = len(BETTOR_KEY_PREFIX) + ID_LENGTH_MAX
+SHARD_KEY_PREFIX: Final = "shard/"  # of what is said of all books of a partition
 COUPON_LEGS_MAX: Final = 20
 COUPONS_PER_BETTOR_MAX: Final = 10_000  # open ones, and as many answers remembered
 HOLDS_PER_BETTOR_MAX: Final = 100_000  # bets for which an account holds money
@@ -49,6 +51,7 @@ ROUTED_BETS_MAX: Final = 4_000_000  # bet ids an event remembers of markets in o
 MOVED_BYTES_MAX: Final = 64 * 1_048_576  # of a market's state that goes to another shard
 MOVING_WAITING_MAX: Final = 10_000  # requests for a market that is on its way home
 LEGS_PER_MARKET_MAX: Final = 100_000
+EXPOSURE_RELEASE_MS: Final = 1_000  # after which what is held beyond an exposure is let go
 TRANSFER_DEADLINE_MS: Final = 10_000  # after which a bet that waits for another shard is refused
 
 BET_DELAY_MS_MAX: Final = 60_000

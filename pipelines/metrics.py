@@ -16,11 +16,13 @@ LATENCY_BUCKETS_S = (
 )  # fmt: skip
 
 
-#: What a shard's status tells of its size.
+#: What a shard's status tells of its size, and of what the house has at stake.
 HELD = {
     "open_bets": "Bets that wait for their result.",
     "open_markets": "Markets that the shard holds.",
     "open_events": "Events that the shard holds.",
+    "house_loss_minor": "What all books may lose at worst; 0 while the shard has no limits.",
+    "house_loss_limit_minor": "What all books may lose at most; 0 for no limit.",
 }
 _STATUS_NAMES = {"open_markets": "markets", "open_events": "events"}
 
@@ -134,6 +136,41 @@ class ShardMetrics:
         """Note a finished restore."""
         self._restore.set(seconds)
         self._restored.set(entries)
+
+
+class SnapshotMetrics:
+    """What the keeper of the snapshots sees and has done."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+
+        def gauge(name: str, text: str) -> Gauge:
+            return Gauge(f"overround_snapshot_{name}", text, ["partition"], registry=self.registry)
+
+        self._behind = gauge("behind_records", "Journal records since the newest snapshot.")
+        self._age = gauge("age_seconds", "Since the newest snapshot was written.")
+        self._seconds = gauge("write_seconds", "How long the last snapshot took to fold and write.")
+        self._writes = Counter(
+            "overround_snapshot_writes",
+            "Snapshots, by what became of them.",
+            ["partition", "outcome"],
+            registry=self.registry,
+        )
+
+    def seen(self, partition: int, behind: int, age_s: float | None) -> None:
+        """Note what is there of a partition."""
+        self._behind.labels(str(partition)).set(behind)
+        if age_s is not None:
+            self._age.labels(str(partition)).set(age_s)
+
+    def written(self, partition: int, seconds: float) -> None:
+        """Count one that was written."""
+        self._writes.labels(str(partition), "written").inc()
+        self._seconds.labels(str(partition)).set(seconds)
+
+    def failed(self, partition: int) -> None:
+        """Count one that was not."""
+        self._writes.labels(str(partition), "failed").inc()
 
 
 class CountedPublisher(PublisherMetrics):

@@ -45,7 +45,7 @@ class Settings:
     publishers: int = 1  # they deal the partitions out among them: N take every Nth
     notifiers: int = 1  # likewise
     standbys: int = 0  # 1: a second copy of each shard folds its journal and takes over at once
-    snapshot_records: int = 200_000  # journal records between a standby's snapshots; 0: none
+    snapshot_records: int = 200_000  # journal records between a partition's snapshots; 0: none
     transaction_records_max: int = 2_000
     transaction_timeout_ms: int = 10_000
     poll_timeout_s: float = 0.002

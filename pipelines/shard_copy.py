@@ -48,6 +48,7 @@ class ShardCopy:
         self._settings = settings
         self._metrics = metrics
         self._alone = alone
+        self._lanes = settings.lanes
         self._term = 0
         self._promoted = threading.Event()
         self._left = threading.Event()  # no loop of this copy owns
@@ -87,6 +88,14 @@ class ShardCopy:
             loop.stop()
         return self._left.wait(timeout_s)
 
+    def keep_lanes(self, lanes: int) -> int | None:
+        """Isolate markets within these lanes from now on; return how many are away, None where
+        that is not known, as by a follower."""
+        self._lanes = lanes
+        loop = self._loop
+        away = loop.keep_lanes(lanes) if loop is not None else None
+        return away if loop is not None and loop.ready and self.owns else None
+
     def run_until(self, stop: threading.Event) -> None:
         """Follow and own in turn. Raises what ends it; FencedError only where it is alone."""
         threading.Thread(target=self._stop_when, args=(stop,), daemon=True).start()
@@ -120,9 +129,10 @@ class ShardCopy:
 
     def _own(self, standby: Standby, stop: threading.Event) -> None:
         args = (self._clock, self._settings, self._metrics)
-        loop = ShardLoop(self.partition, self._make_log(), *args)
+        loop = ShardLoop(self.partition, self._make_log(), *args, self._lanes)
         self._left.clear()
         self._loop = loop
+        loop.keep_lanes(self._lanes)  # others were told while it was being made
         if stop.is_set() or not self.owns:
             loop.stop()  # told so while the loop was being made
         try:
@@ -157,6 +167,7 @@ class ShardCopy:
             "bets_next": state.bets_next if state is not None else 0,
             "events_next": state.events_next if state is not None else 0,
             "transfers_next": state.transfers_next if state is not None else 0,
+            "lanes": self._lanes,
             "behind": standby.behind if standby is not None else None,
             "snapshots": standby.snapshots if standby is not None else 0,
             "began_at": standby.began_at if standby is not None else 0,

@@ -16,13 +16,14 @@ from pipelines.answer_names import ANSWER_NAMES
 from pipelines.errors import FencedError
 from pipelines.limits import QUERY_PAGE_BETS_MAX
 from pipelines.messages.isolation_entries import MarketArrived, MarketHandedOver
+from pipelines.messages.order_entries import OrderTraded
 from pipelines.ports import Clock, Record, ShardLog
 from pipelines.settings import Settings
 from pipelines.shard.clock import next_due_ms
 from pipelines.shard.engine import Drained, Engine
 from pipelines.shard.fold import fold, positions_of
 from pipelines.shard.hash import state_hash
-from pipelines.shard.state import ACCEPTED, LOST, PENDING, VOID, WON, Bet, ShardState
+from pipelines.shard.state import ACCEPTED, LOST, PENDING, VOID, WON, AnyBet, ShardState
 from pipelines.standby import Standby
 from pipelines.topics import BETS, partition_of
 
@@ -60,8 +61,11 @@ class ShardLoop:
         clock: Clock,
         settings: Settings,
         metrics: LoopMetrics,
+        lanes: int = 0,
     ) -> None:
+        """`lanes`: other ones than the settings say."""
         self.partition = partition
+        self._lanes = lanes or settings.lanes
         self._log = log
         self._clock = clock
         self._settings = settings
@@ -69,7 +73,7 @@ class ShardLoop:
         self._stop = threading.Event()
         self._lock = threading.Lock()  # held while the state changes; queries take it briefly
         self._state = ShardState(partition)
-        self._engine = Engine(self._state, settings.partitions, settings.lanes)
+        self._engine = Engine(self._state, settings.partitions, self._lanes)
         self._phase = "starting"
         self._restored_s = 0.0
         self._progress_s = clock.monotonic_s()
@@ -127,7 +131,8 @@ class ShardLoop:
             state.shard_seq,
             self._restored_s,
         )
-        self._engine = Engine(state, self._settings.partitions, self._settings.lanes)
+        with self._lock:
+            self._engine = Engine(state, self._settings.partitions, self._lanes)
         self._warn_of_lanes(state)
         self._phase = "running"
 
@@ -136,10 +141,16 @@ class ShardLoop:
         settings = self._settings
         for event in state.events.values():
             places = {partition_of(a.to.encode(), settings.partitions) for a in event.away.values()}
-            if any((place - self.partition) % settings.lanes for place in places):
+            if any((place - self.partition) % self._lanes for place in places):
                 logger.warning(
                     "markets are with another publisher, bring them back event=%s", event.event_id
                 )
+
+    def keep_lanes(self, lanes: int) -> int:
+        """Isolate markets within these lanes from now on; return how many are away."""
+        with self._lock:
+            self._lanes = self._engine.lanes = lanes
+            return _away(self._state)
 
     def _heartbeat(self, values: Iterator[bytes]) -> Iterator[bytes]:
         for count, value in enumerate(values):
@@ -181,9 +192,12 @@ class ShardLoop:
         self._bets += len(latencies)
         counts: dict[str, int] = {}
         for record in drained.journal_records:
-            name = ANSWER_NAMES.get(type(record.entry))
+            entry = record.entry
+            name = ANSWER_NAMES.get(type(entry))
             if name is not None:
                 counts[name] = counts.get(name, 0) + 1
+            if isinstance(entry, OrderTraded):
+                counts["matched"] = counts.get("matched", 0) + len(entry.matches)
         self._open_bets += counts.get("accepted", 0) + counts.get("pending", 0)
         self._open_bets += counts.get("unsettled", 0)
         for closed in ("settled", "declined", "cancelled", "cashed_out"):
@@ -202,7 +216,7 @@ class ShardLoop:
 
     def status(self) -> dict[str, object]:
         """Return where the shard is, as plain values."""
-        state = self._state
+        state, risk = self._state, self._state.risk
         return {
             "partition": self.partition,
             "state": self._phase,
@@ -217,7 +231,10 @@ class ShardLoop:
             "inputs": self._inputs,
             "bets": self._bets,
             "restored_s": round(self._restored_s, 3),
-            "markets_away": sum(len(event.away) for event in tuple(state.events.values())),
+            "markets_away": _away(state),
+            "lanes": self._lanes,
+            "house_loss_minor": risk.loss_minor if risk is not None else 0,
+            "house_loss_limit_minor": risk.rules.loss_limit_minor if risk is not None else 0,
             "last_progress_s": self._progress_s,
             "last_error": self._last_error,
         }
@@ -263,7 +280,7 @@ class ShardLoop:
         with self._lock:
             event = self._state.events.get(event_id)
             market = event.markets.get(market_id) if event is not None else None
-            bets: list[Bet] = [] if market is None else market.bets
+            bets: list[AnyBet] = [] if market is None else market.bets
             end = min(after + min(limit, QUERY_PAGE_BETS_MAX), len(bets))
             rows = [
                 (b.client_id, b.bet_id, RESULT_NAMES[b.status], b.payout_minor, b.stake_minor)
@@ -271,6 +288,10 @@ class ShardLoop:
                 if b.settlement == settlement and b.status in RESULT_NAMES
             ]
             return rows, end if end < len(bets) else None
+
+
+def _away(state: ShardState) -> int:
+    return sum(len(event.away) for event in tuple(state.events.values()))
 
 
 def _open_bets(state: ShardState) -> int:

@@ -77,8 +77,7 @@ class Attaching:
         if params.get("occupancy"):
             connection.authority.require("channel-metadata", base)
         channel = connection.authority.app.channel(base)
-        self._replace_alias(connection, channel, name)
-        held = channel.attachments.get(connection.id)
+        held = channel.attachments.get((connection.id, name))
         backlog, flags, error = self._continued(channel, message, params, held)
         attachment = Attachment(
             subscriber=connection,
@@ -121,25 +120,17 @@ class Attaching:
             told = occupancy_message(channel, attachment.occupancy, self._now_ms())
             attachment.subscriber.send(told.renamed(attachment.alias))
 
-    def _replace_alias(self, connection: Connection, channel: Channel, name: str) -> None:
-        """A connection holds a channel once: under another name it lets the first one go."""
-        for other, held in list(connection.channels.items()):
-            if held is channel and other != name:
-                channel.detach(connection.id, self._now_ms())
-                del connection.channels[other]
-                connection.send_own(Protocol(action=Action.DETACHED, channel=other))
-
     def sync(self, connection: Connection, channel: Channel, name: str) -> None:
         """Tell a connection who is present."""
         for frame in channel.presence.sync(name, channel.serial()):
             connection.send_own(frame)
 
     def detach(self, connection: Connection, name: str) -> None:
-        """Let go of a channel; those who entered over this connection leave."""
+        """Let go of a channel; with its last name, who entered over this connection leaves."""
         channel = connection.channels.pop(name, None)
         if channel is not None:
-            channel.detach(connection.id, self._now_ms())
-            if channel.name in connection.entered:
+            channel.detach(connection.id, name, self._now_ms())
+            if channel.name in connection.entered and channel not in connection.channels.values():
                 connection.leave_presence(self._now_ms(), [channel])
 
     def _continued(
@@ -151,7 +142,7 @@ class Attaching:
             missed = channel.resume(serial)
             if missed is not None:
                 return missed, Flag.RESUMED, None
-            if channel.has_series(serial):
+            if channel.serials.is_of(serial):
                 why = refused(RECOVERY_EXPIRED, "messages since then have expired")
             else:
                 why = refused(RECOVERY_UNKNOWN, "the channel has begun anew since then")

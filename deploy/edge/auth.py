@@ -19,6 +19,7 @@ from deploy.edge.refusals import (
     unauthorized,
 )
 from deploy.edge.tokens import Claims, embedded, read_token
+from pipelines.errors import EdgeError
 
 __all__ = ["Authority", "authenticate", "authority_of_key", "authority_of_token", "bearer_of"]
 
@@ -56,20 +57,24 @@ class Authority:
 
 
 def authenticate(
-    apps: Apps, headers: Mapping[str, str], query: Mapping[str, str], now_ms: int
+    apps: Apps,
+    headers: Mapping[str, str],
+    query: Mapping[str, str],
+    now_ms: int,
+    unknown: int = NOT_FOUND,
 ) -> Authority:
-    """Prove who sent a request or opened a socket. Raises EdgeError."""
+    """Prove who sent a request or opened a socket. Raises EdgeError, `unknown` for such a key."""
     client_id = _asked_client_id(headers, query)
     scheme, _, value = headers.get("authorization", "").partition(" ")
     if scheme.lower() == "basic":
-        return _by_key(apps, _decoded(value), client_id)
+        return _by_key(apps, _decoded(value), client_id, unknown)
     if scheme.lower() == "bearer":
         return _bound(authority_of_token(apps, _bearer(value), now_ms), client_id)
     for name in ("access_token", "accessToken"):
         if query.get(name):
             return _bound(authority_of_token(apps, query[name], now_ms), client_id)
     if query.get("key"):
-        return _by_key(apps, query["key"], client_id)
+        return _by_key(apps, query["key"], client_id, unknown)
     raise refused(INVALID_CREDENTIALS, "no key or token was given")
 
 
@@ -97,14 +102,16 @@ def authority_of_key(apps: Apps, text: str) -> Authority:
     return _by_key(apps, text, None)
 
 
-def _by_key(apps: Apps, text: str, client_id: str | None) -> Authority:
+def _by_key(apps: Apps, text: str, client_id: str | None, unknown: int = NOT_FOUND) -> Authority:
     name, _, secret = text.partition(":")
     if "." not in name or not secret:
         raise refused(INVALID_CREDENTIALS, "a key has the form app.name:secret")
     app = apps.of_name(name.partition(".")[0])
     key = app.keys.get(name) if app is not None else None
-    if app is None or key is None:
-        raise refused(NOT_FOUND, "the key is not known here")
+    if app is None:
+        raise refused(unknown, "the key's app is not known here")
+    if key is None:  # Ably's code for what is not there, with the status of what is not proven
+        raise EdgeError("the key is not known here", unknown, 401)
     if not key.has_secret(secret):
         raise refused(INVALID_CREDENTIALS, "the key's secret is wrong")
     return Authority(app, key.name, Capability.parse(key.capability), client_id, by_key=True)

@@ -33,7 +33,8 @@ class Channel:
         self.presence = Presence()
         self.versions = Versions()
         self.annotations = Annotations()
-        self.attachments: dict[str, Attachment] = {}
+        #: By connection and by the name that it attached: filtered and not are two.
+        self.attachments: dict[tuple[str, str], Attachment] = {}
         self.keeper: Keeper | None = None
         #: Told of what was sent, for statistics: frames, messages, bytes; and of who came and went.
         self.meter: Callable[[int, int, int], None] | None = None
@@ -54,13 +55,14 @@ class Channel:
 
     def attach(self, attachment: Attachment, now_ms: int) -> None:
         """Let a connection hear the channel from now on."""
-        self.detach(attachment.subscriber.id, now_ms)
-        self.attachments[attachment.subscriber.id] = attachment
+        name = attachment.alias or self.name
+        self.detach(attachment.subscriber.id, name, now_ms)
+        self.attachments[attachment.subscriber.id, name] = attachment
         self._delta_count += attachment.wants_delta
 
-    def detach(self, subscriber_id: str, now_ms: int) -> None:
-        """Let go; safe where it is not attached."""
-        gone = self.attachments.pop(subscriber_id, None)
+    def detach(self, subscriber_id: str, name: str, now_ms: int) -> None:
+        """Let go of what was attached by a name; safe where it is not attached."""
+        gone = self.attachments.pop((subscriber_id, name), None)
         if gone is not None:
             self._delta_count -= gone.wants_delta
         self.is_occupancy_stale = True
@@ -273,13 +275,9 @@ class Channel:
 
     def resume(self, serial: str) -> list[Entry] | None:
         """Return what follows a serial that a client holds; None where that cannot be told."""
-        if not self.has_series(serial) or serial < self.history.dropped:
+        if not self.serials.is_of(serial) or serial < self.history.dropped:
             return None
         return self.history.after(serial)
-
-    def has_series(self, serial: str) -> bool:
-        """Return whether a serial is of this life of the channel."""
-        return self.serials.is_of(serial)
 
     def forget(self, now_ms: int) -> None:
         """Drop what is too old."""

@@ -142,8 +142,8 @@ class Connection:
 
     def let_go(self, now_ms: int) -> None:
         """Leave all channels; messages meanwhile are replayed when the client attaches again."""
-        for channel in self.channels.values():
-            channel.detach(self.id, now_ms)
+        for name, channel in self.channels.items():
+            channel.detach(self.id, name, now_ms)
         self.channels.clear()
 
     def refuse_channel(self, name: str, error: EdgeError) -> None:
@@ -171,7 +171,7 @@ class Connection:
         muted, self.muted = self.muted, set()
         why = refused(CONTINUITY_LOST, "more messages came than a connection may get in a second")
         for name, channel in self.channels.items():
-            held = channel.attachments.get(self.id)
+            held = channel.attachments.get((self.id, name))
             if held is not None and (name in muted or channel.name in muted):
                 self.send_own(
                     Protocol(

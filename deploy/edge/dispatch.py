@@ -1,8 +1,10 @@
 """What each protocol message of a client does: one function an action."""
 
+import asyncio
 import dataclasses
 import logging
 from collections.abc import Callable
+from typing import Final
 
 from deploy.edge.app import Apps
 from deploy.edge.attaching import Attaching, read_name
@@ -25,6 +27,9 @@ __all__ = ["Dispatch"]
 
 logger = logging.getLogger(__name__)
 
+#: Until a ping is answered: clients that count whole milliseconds take 0 for no answer.
+PING_ANSWER_S: Final = 0.002
+
 
 class Dispatch:
     """Carries out protocol messages against channels and connections."""
@@ -35,7 +40,9 @@ class Dispatch:
         connections: Connections,
         publishing: Publishing,
         now_ms: Callable[[], int],
+        loop: asyncio.AbstractEventLoop,
     ) -> None:
+        self._loop = loop
         self._apps = apps
         self._connections = connections
         self._publishing = publishing
@@ -68,7 +75,8 @@ class Dispatch:
         """Take what needs no answer."""
 
     def _heartbeat(self, connection: Connection, message: Protocol) -> None:
-        connection.send_own(Protocol(action=Action.HEARTBEAT, id=message.id))
+        answer = Protocol(action=Action.HEARTBEAT, id=message.id)
+        self._loop.call_later(PING_ANSWER_S, connection.send_own, answer)
 
     def _close(self, connection: Connection, message: Protocol) -> None:
         connection.send_own(Protocol(action=Action.CLOSED))
@@ -125,9 +133,10 @@ class Dispatch:
             done(error)
 
     def _act(self, connection: Connection, message: Protocol, message_id: str, done: Done) -> None:
-        base = read_name(message.channel or "").base
+        name = message.channel or ""
+        base = read_name(name).base
         if message.action == Action.MESSAGE:
-            self._check_mode(connection, base, Flag.PUBLISH, "publish")
+            self._check_mode(connection, name, Flag.PUBLISH, "publish")
             if str((message.params or {}).get("_forceNack", "")).lower() == "true":
                 raise refused(ARTIFICIAL, "refused, as was asked for")
             self._publishing.publish(
@@ -139,20 +148,20 @@ class Dispatch:
                 default_id=message_id,
             )
         elif message.action == Action.PRESENCE:
-            self._check_mode(connection, base, Flag.PRESENCE, "presence")
-            done(self.entering.act(connection, base, message.presence or [], message_id))
+            self._check_mode(connection, name, Flag.PRESENCE, "presence")
+            done(self.entering.act(connection, name, message.presence or [], message_id))
         else:
-            self._check_mode(connection, base, Flag.ANNOTATION_PUBLISH, "annotation-publish")
+            self._check_mode(connection, name, Flag.ANNOTATION_PUBLISH, "annotation-publish")
             notes = message.annotations or []
             authority = connection.authority
             self._publishing.annotate(authority, base, notes, done, message_id, connection.id)
 
-    def _check_mode(self, connection: Connection, base: str, mode: Flag, operation: str) -> None:
+    def _check_mode(self, connection: Connection, name: str, mode: Flag, operation: str) -> None:
         """Raise EdgeError where the connection attached without the mode that it now uses."""
-        channel = connection.authority.app.channels.get(base)
-        held = channel.attachments.get(connection.id) if channel is not None else None
-        if held is not None and not held.modes & mode:
-            raise unauthorized(operation, base)
+        channel = connection.channels.get(name)
+        held = channel.attachments.get((connection.id, name)) if channel is not None else None
+        if channel is not None and held is not None and not held.modes & mode:
+            raise unauthorized(operation, channel.name)
 
     def _auth(self, connection: Connection, message: Protocol) -> None:
         token = (message.auth or {}).get("accessToken")
@@ -174,7 +183,7 @@ class Dispatch:
 
     def _reauthorize(self, connection: Connection, name: str, channel: Channel) -> None:
         """Give an attachment the modes that the new token allows; without any, it fails."""
-        held = channel.attachments.get(connection.id)
+        held = channel.attachments.get((connection.id, name))
         if held is None:
             return
         modes = held.asked_modes & connection.modes_allowed(channel.name)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from deploy.edge.actions import PresenceAction
+from deploy.edge.attaching import read_name
 from deploy.edge.auth import ANY_CLIENT
 from deploy.edge.bounds import MESSAGE_ID_LENGTH_MAX, PRESENCE_PER_MESSAGE_MAX
 from deploy.edge.channel import Published
@@ -33,17 +34,18 @@ class Entering:
     def act(
         self,
         connection: Connection,
-        channel_name: str,
+        name: str,
         given: Sequence[PresenceMessage],
         message_id: str,
     ) -> Published:
-        """Enter, update or leave. Raises EdgeError."""
+        """Enter, update or leave by the name that the client attached. Raises EdgeError."""
         authority = connection.authority
-        authority.require("presence", channel_name)
+        base = read_name(name).base
+        authority.require("presence", base)
         if not 0 < len(given) <= PRESENCE_PER_MESSAGE_MAX:
             raise refused(BAD_REQUEST, f"1 to {PRESENCE_PER_MESSAGE_MAX} members go at once")
-        channel = authority.app.channel(channel_name)
-        if connection.id not in channel.attachments:
+        channel = authority.app.channel(base)
+        if name not in connection.channels:
             raise refused(PRESENCE_NOT_ATTACHED, "the channel is not attached")
         now_ms = self._now_ms()
         prepared = [
@@ -59,7 +61,7 @@ class Entering:
         size = sum(map(size_of, prepared))
         if size > authority.app.limits.message_bytes:
             raise refused(TOO_LARGE, f"{size} bytes of presence at once")
-        authority.app.limits.published(channel_name, connection.id, size, now_ms)
+        authority.app.limits.published(base, connection.id, size, now_ms)
         told = channel.be_present(prepared, message_id, now_ms, connection.id)
         connection.entered[channel.name] = channel
         if not channel.presence.of_connection(connection.id):

@@ -16,10 +16,10 @@ def occupancy(channel: Channel) -> dict[str, Any]:
     held = list(channel.attachments.values())
 
     def count(mode: Flag) -> int:
-        return sum(bool(one.modes & mode) for one in held)
+        return len({one.subscriber.id for one in held if one.modes & mode})
 
     return {
-        "connections": len(held),
+        "connections": len({one.subscriber.id for one in held}),
         "publishers": count(Flag.PUBLISH),
         "subscribers": count(Flag.SUBSCRIBE),
         "presenceConnections": count(Flag.PRESENCE),

@@ -78,6 +78,8 @@ class Presence:
     def sync(self, channel: str, serial: str) -> list[Protocol]:
         """Return the frames that tell a client who is present, none where nobody is."""
         members = self.present()
+        # Letters, digits and "-" alone: with any other, ably-js takes each frame for a whole sync.
+        sequence = serial.partition("@")[0]
         frames = []
         for start in range(0, len(members), SYNC_MEMBERS_MAX):
             following = start + SYNC_MEMBERS_MAX
@@ -86,7 +88,7 @@ class Presence:
                 Protocol(
                     action=Action.SYNC,
                     channel=channel,
-                    channel_serial=f"{serial}:{cursor}",
+                    channel_serial=f"{sequence}:{cursor}",
                     presence=members[start:following],
                 )
             )

@@ -25,6 +25,7 @@ from deploy.edge.publishing import Publishing, Rule
 from deploy.edge.push_delivery import PushDelivery
 from deploy.edge.push_sink import PushSink
 from deploy.edge.refusals import (
+    INVALID_CREDENTIALS,
     NOT_FOUND,
     TOKEN_EXPIRED,
     refused,
@@ -86,7 +87,7 @@ class Edge:
             lambda app: self.meta[app.id],
             clock.time_ms,
         )
-        self.dispatch = Dispatch(self.apps, self.connections, self.publishing, clock.time_ms)
+        self.dispatch = Dispatch(self.apps, self.connections, self.publishing, clock.time_ms, loop)
 
     def add_app(self, app_id: str, keys: Sequence[Key], namespaces: Sequence[Namespace]) -> App:
         """Serve one more app."""
@@ -132,7 +133,8 @@ class Edge:
         form: Format,
     ) -> Connection:
         """Prove a new socket and connect or resume it. Raises EdgeError."""
-        authority = authenticate(self.apps, headers, query, self.clock.time_ms())
+        now_ms = self.clock.time_ms()
+        authority = authenticate(self.apps, headers, query, now_ms, INVALID_CREDENTIALS)
         resume_key = query.get("resume") or query.get("recover") or ""
         connection, why_fresh = self.connections.open(authority, form, resume_key)
         connection.echo = query.get("echo") != "false"

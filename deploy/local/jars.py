@@ -14,7 +14,7 @@ from typing import Final
 
 from pipelines.errors import StackError
 
-__all__ = ["KAFKA_VERSION", "cache_dir", "kafka_class_path"]
+__all__ = ["KAFKA_VERSION", "cache_dir", "is_cached", "kafka_class_path"]
 
 KAFKA_VERSION: Final = "4.3.1"
 KAFKA: Final = f"org.apache.kafka:kafka_2.13:{KAFKA_VERSION}"
@@ -31,16 +31,29 @@ def cache_dir() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "overround"
 
 
+def is_cached(cache: Path | None = None) -> bool:
+    """Return whether all jars are there, so that nothing needs to be downloaded."""
+    return _all_in(_folder(cache), json.loads(PINNED.read_text()))
+
+
 def kafka_class_path(cache: Path | None = None) -> str:
     """Return the class path of the Kafka server, downloading its jars when they are not cached.
 
     Raises StackError when they cannot be fetched or are not the jars that were pinned.
     """
     pinned: dict[str, str] = json.loads(PINNED.read_text())
-    folder = (cache or cache_dir()) / f"kafka-{KAFKA_VERSION}"
-    if not all((folder / name).is_file() for name in pinned):
+    folder = _folder(cache)
+    if not _all_in(folder, pinned):
         _fill(folder, pinned)
     return os.pathsep.join(str(folder / name) for name in sorted(pinned))
+
+
+def _folder(cache: Path | None) -> Path:
+    return (cache or cache_dir()) / f"kafka-{KAFKA_VERSION}"
+
+
+def _all_in(folder: Path, pinned: dict[str, str]) -> bool:
+    return all((folder / name).is_file() for name in pinned)
 
 
 def resolve_jars(work: Path) -> dict[str, Path]:
@@ -103,7 +116,7 @@ def _fill(folder: Path, pinned: dict[str, str]) -> None:
         try:
             ready.rename(folder)
         except OSError:  # another process was faster; its copy passed the same check
-            if not all((folder / name).is_file() for name in pinned):
+            if not _all_in(folder, pinned):
                 raise
     finally:
         shutil.rmtree(work, ignore_errors=True)

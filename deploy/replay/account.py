@@ -61,9 +61,12 @@ class Account:
             case e.BetPending():
                 key = (entry.event_id, entry.client_id, entry.bet_id)
                 self._pending[key] = entry.stake_minor
-            case e.BetConfirmed():
+            case e.BetConfirmed() | e.BetPartlyConfirmed():
                 key = (entry.event_id, entry.client_id, entry.bet_id)
-                self.in_minor += self._pending.pop(key, 0)
+                stake_minor = self._pending.pop(key, 0)
+                if isinstance(entry, e.BetPartlyConfirmed):
+                    stake_minor = entry.stake_minor
+                self.in_minor += stake_minor
             case e.BetSettled():
                 self.paid_minor += entry.payout_minor
             case e.BetUnsettled():

@@ -27,6 +27,7 @@ __all__ = ["Answers"]
 #: What time or another order brings about; it may stand among the entries of any record.
 _TIMED: Final = (
     e.BetConfirmed,
+    e.BetPartlyConfirmed,
     e.BetDeclined,
     e.EventIsStarting,
     e.EventRetired,
@@ -57,6 +58,9 @@ _TIMED: Final = (
     oe.CommissionCharged,
     oe.CommissionReturned,
     oe.DiscountsWereSet,
+    oe.AccountSettled,
+    oe.AccountUnsettled,
+    oe.ExposureRaised,
     be.LegSettled,
     be.LegUnsettled,
     be.TransferSent,  # follows whatever sent it

@@ -10,6 +10,7 @@ from itertools import combinations
 from math import prod
 from typing import Final
 
+from pipelines.audit.exposures import Exposures
 from pipelines.audit.tally import Place, Tally
 from pipelines.books.multiples import line_count, payout_minor, sizes_of
 from pipelines.messages import bettor_entries as be
@@ -33,18 +34,21 @@ class _Coupon:
 class _Account:
     balance_minor: int = 0
     holds: dict[tuple[str, str], int] = field(default_factory=dict)
+    exposures: dict[tuple[str, str], int] = field(default_factory=dict)  # by event and market
 
 
 class Bettors:
     """Follows the bettors of one partition."""
 
-    def __init__(self, tally: Tally) -> None:
+    def __init__(self, tally: Tally, exposures: Exposures) -> None:
         self._tally = tally
+        self._exposures = exposures
         self._accounts: dict[str, _Account] = {}
         self._coupons: dict[tuple[str, str], _Coupon] = {}
 
     def see(self, place: Place, entry: e.Entry) -> None:
         """Look at the next entry of the journal."""
+        self._exposures.see(entry)
         if isinstance(entry, be.FundsReserved):
             held = self._account(entry).holds
             if (entry.source, entry.bet_id) in held:
@@ -53,6 +57,12 @@ class Bettors:
         elif isinstance(entry, be.FundsReleased):
             if self._account(entry).holds.pop((entry.source, entry.bet_id), -1) < 0:
                 self._tally.fail(place, f"releases what is not held for bet {entry.bet_id!r}")
+        elif isinstance(entry, be.ExposureWasHeld):
+            account = self._account(entry)
+            released = account.holds.pop((entry.source, entry.bet_id), 0)
+            if released != entry.released_minor:
+                self._tally.fail(place, f"releases {entry.released_minor} of {released}")
+            account.exposures[entry.source, entry.of_market] = entry.held_minor
         elif isinstance(entry, be.FundsPosted):
             self._posted(place, entry)
         elif isinstance(entry, be.CouponEntry):
@@ -84,7 +94,7 @@ class Bettors:
                 if complete:
                     self._tally.fail(Place("bets", -1, -1), f"coupon {bet_id!r} of {key} waits")
 
-    def _account(self, entry: be.FundsReserved | be.FundsReleased | be.FundsPosted) -> _Account:
+    def _account(self, entry: e.Entry) -> _Account:
         return self._accounts.setdefault(entry.event_id, _Account())
 
     def _posted(self, place: Place, entry: be.FundsPosted) -> None:
@@ -102,7 +112,12 @@ class Bettors:
         held = 0
         if entry.kind == "stake":
             held = account.holds.pop((entry.source, entry.bet_id), 0)
-        if held != entry.released_minor:
+        if entry.of_market:
+            where = (entry.source, entry.of_market)
+            account.exposures[where] = account.exposures.get(where, 0) - entry.released_minor
+            if account.exposures[where] < 0:
+                self._tally.fail(place, f"holds {account.exposures[where]} for {where}")
+        elif held != entry.released_minor:
             self._tally.fail(place, f"releases {entry.released_minor} of {held} that were held")
 
     def _first(self, place: Place, entry: be.CouponEntry) -> None:

@@ -7,6 +7,7 @@ payouts and commissions are worked out again from the trades and the result.
 from fractions import Fraction
 from math import ceil, floor
 
+from pipelines.audit.account_money import AccountMoney, Exact
 from pipelines.audit.tally import Place, Tally
 from pipelines.audit.totals import Totals
 from pipelines.messages import entries as e
@@ -20,12 +21,24 @@ UNIT = 10_000
 
 
 class _Order:
-    __slots__ = ("asked_odds_e4", "fills", "held", "lay", "paid", "places", "selection_id")
+    __slots__ = (
+        "asked_e4",
+        "fills",
+        "held",
+        "inside",
+        "lay",
+        "limit",
+        "paid",
+        "places",
+        "selection_id",
+    )
 
     def __init__(self, entry: oe.OrderEntry) -> None:
         self.selection_id = entry.selection_id
-        self.asked_odds_e4 = entry.asked_odds_e4
         self.lay = entry.side == "LAY"
+        self.limit = entry.order_type == "LIMIT"
+        self.asked_e4 = entry.asked_odds_e4
+        self.inside = False  # in the market, not pending
         self.fills: list[tuple[int, int, int]] = []  # odds_e4, size, at ms
         self.held = 0  # in the market
         self.paid: int | None = None
@@ -37,6 +50,17 @@ class _Order:
         if not self.lay:
             return size
         return ceil(sum((Fraction((odds - UNIT) * s, UNIT) for odds, s, _ in self.fills)))
+
+    def position(self) -> Exact:
+        """Return what it comes to if it wins and if it loses, what waits by its bad side."""
+        if not self.inside:
+            return 0, 0
+        size = sum(size for _, size, _ in self.fills) * UNIT
+        win = sum((odds - UNIT) * size for odds, size, _ in self.fills)
+        left = self.places["remaining"]
+        if not self.lay:
+            return win, -size - left * UNIT
+        return -win - left * (self.asked_e4 - UNIT if self.limit else UNIT), size
 
     def won(self, share: Fraction) -> int:
         """Return what is paid where the selection has this share of a win."""
@@ -60,9 +84,25 @@ class ExchangeMoney:
         self._result: e.MarketResulted | None = None
         self._one_sided: dict[int, int] = {}  # by odds, what the other side has still to match
         self.escrow_minor = 0
+        self.accounts = AccountMoney(tally, definition) if definition.accounts else None
 
     def see(self, place: Place, entry: e.Entry, at_ms: int) -> None:
         """Look at the market's next entry."""
+        accounts = self.accounts
+        if accounts is None:
+            self._see(place, entry, at_ms)
+            return
+        accounts.see(place, entry, self._nets, self._charged)
+        key = (getattr(entry, "client_id", ""), getattr(entry, "bet_id", ""))
+        known = self._orders.get(key)
+        before = known.position() if known is not None else (0, 0)
+        self._see(place, entry, at_ms)
+        order = self._orders.get(key)
+        if order is not None:
+            order.inside |= isinstance(entry, oe.OrderPlaced | oe.OrderConfirmed)
+            accounts.moved(key[0], order.selection_id, before, order.position())
+
+    def _see(self, place: Place, entry: e.Entry, at_ms: int) -> None:
         if isinstance(entry, oe.BetMatched) and entry.kind == "order":
             left = self._one_sided.get(entry.odds_e4, 0) - entry.size_minor
             self._one_sided[entry.odds_e4] = left
@@ -78,10 +118,8 @@ class ExchangeMoney:
                 self._fill(place, order, odds, size, size, at_ms)
         elif isinstance(entry, oe.BetMatched):
             order = self._orders[entry.client_id, entry.bet_id]
-            if entry.kind != "sp" and entry.odds_e4 != order.asked_odds_e4:
-                what = (
-                    f"bet {entry.bet_id!r} of {entry.client_id!r} waited at {order.asked_odds_e4}"
-                )
+            if entry.kind != "sp" and entry.odds_e4 != order.asked_e4:
+                what = f"bet {entry.bet_id!r} of {entry.client_id!r} waited at {order.asked_e4}"
                 self._tally.fail(place, f"{what} and is matched at {entry.odds_e4}")
             used = order.places["remaining"] - entry.remaining_minor
             self._fill(place, order, entry.odds_e4, entry.size_minor, used, at_ms)

@@ -17,6 +17,7 @@ __all__ = ["FirstAnswers"]
 
 
 _REFUSALS = (e.BetRejected, oe.OrderRejected)
+_FINAL = e.BetConfirmed | e.BetPartlyConfirmed | e.BetDeclined | e.BetCancelled | oe.OrderConfirmed
 
 
 class _Event:
@@ -47,7 +48,7 @@ class FirstAnswers:
         """Look at the next entry."""
         if isinstance(entry, e.BetEntry):
             return self._first(entry)
-        if isinstance(entry, e.BetConfirmed | e.BetDeclined | e.BetCancelled | oe.OrderConfirmed):
+        if isinstance(entry, _FINAL):
             return self._final(entry)
         if isinstance(entry, e.BetRepeated | e.BetConflict):
             if entry.event_id.startswith(BETTOR_KEY_PREFIX):

@@ -22,11 +22,14 @@ from pipelines.books.rounding import payout_minor
 from pipelines.limits import ODDS_ONE
 from pipelines.messages import cash_out_entries as co
 from pipelines.messages import entries as e
+from pipelines.messages import transfers as t
+from pipelines.messages.bettor_entries import TransferSent
 from pipelines.messages.operations import Result
 
 __all__ = ["Money"]
 
 _ALSO: Final = {("loss", 0): (("win", 0),)}
+_DECIDED: Final = e.BetConfirmed | e.BetPartlyConfirmed | e.BetDeclined | e.BetCancelled
 _STAKED: Final = e.BetAccepted | e.BetPartlyAccepted | e.BetPending
 
 
@@ -57,6 +60,9 @@ class Money:
         if isinstance(entry, e.EventRetired):
             self._retire(place, entry)
             return
+        if isinstance(entry, TransferSent):
+            self._sent(place, entry)
+            return
         market = self._markets.get(entry.event_id, {}).get(entry.market_id)
         if market is None:
             if isinstance(entry, _STAKED):
@@ -64,7 +70,7 @@ class Money:
             return
         if isinstance(entry, _STAKED):
             self._staked(market, entry)
-        elif isinstance(entry, e.BetConfirmed | e.BetDeclined | e.BetCancelled):
+        elif isinstance(entry, _DECIDED):
             self._decided(place, market, entry)
         elif isinstance(entry, e.OddsSet | e.SelectionWasRemoved):
             market.change(entry)
@@ -97,6 +103,15 @@ class Money:
         elif ledger is not None:
             self._markets.setdefault(event_id, {})[market_id] = ledger
 
+    def _sent(self, place: Place, entry: TransferSent) -> None:
+        body = entry.body
+        if isinstance(body, t.ExposureHeld | t.MarketPosted):
+            market = self._exchanges.get(body.event_id, {}).get(body.market_id)
+            if market is None or market.accounts is None:
+                self._tally.fail(place, f"money of market {body.market_id!r}, which is unknown")
+            else:
+                market.accounts.sent(place, entry.to, body)
+
     def _staked(
         self, market: AuditedMarket, entry: e.BetAccepted | e.BetPartlyAccepted | e.BetPending
     ) -> None:
@@ -113,12 +128,15 @@ class Money:
         self,
         place: Place,
         market: AuditedMarket,
-        entry: e.BetConfirmed | e.BetDeclined | e.BetCancelled,
+        entry: e.BetConfirmed | e.BetPartlyConfirmed | e.BetDeclined | e.BetCancelled,
     ) -> None:
         stake = self._at(place, market, entry, REMAINING)
         if stake is None:
             return
-        if isinstance(entry, e.BetConfirmed):
+        if isinstance(entry, e.BetPartlyConfirmed) and not stake.take_part(entry):
+            what = f"bet {entry.bet_id!r} of {entry.client_id!r} is taken in part, unasked"
+            self._tally.fail(place, what)
+        if isinstance(entry, e.BetConfirmed | e.BetPartlyConfirmed):
             stake.place, stake.odds_e4 = MATCHED, entry.odds_e4
             stake.shares_minor = entry.shares_minor
             market.take(stake)
@@ -277,6 +295,10 @@ class Money:
         held.update(self._markets.pop(entry.event_id, {}))
         held.update(self._exchanges.pop(entry.event_id, {}))
         for name, market in held.items():
+            accounts = market.accounts if isinstance(market, ExchangeMoney) else None
+            if accounts is not None and accounts.left_minor():
+                left = accounts.left_minor()
+                self._tally.fail(place, f"market {name!r} is forgotten, {left} are held for it")
             if market.escrow_minor:
                 what = f"market {name!r} is forgotten with {market.escrow_minor} in it"
                 self._tally.fail(place, what)

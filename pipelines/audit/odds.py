@@ -17,6 +17,8 @@ from pipelines.shard.image import UNSEEN, image_of
 from pipelines.shard.state import ShardState
 from pipelines.topics import ODDS
 
+_TAKEN = e.BetAccepted | e.BetPartlyAccepted | e.BetConfirmed | e.BetPartlyConfirmed
+
 __all__ = ["Odds", "Seen"]
 
 #: (event id, market id, the market's number) of an image.
@@ -67,7 +69,7 @@ class Odds:
         """Look at an entry that the state has taken in."""
         if not entry.market_seq or type(entry) in UNSEEN:
             return
-        if isinstance(entry, e.BetAccepted | e.BetPartlyAccepted | e.BetConfirmed):
+        if isinstance(entry, _TAKEN):
             market = state.events[entry.event_id].markets[entry.market_id]
             if not market.book.moves_on_bets:
                 return

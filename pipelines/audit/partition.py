@@ -11,6 +11,7 @@ import msgspec
 
 from pipelines.audit.answers import Answers
 from pipelines.audit.bettors import Bettors
+from pipelines.audit.exposures import Exposures
 from pipelines.audit.hashes import Hashes
 from pipelines.audit.inputs import Inputs
 from pipelines.audit.letters import Letters
@@ -22,6 +23,7 @@ from pipelines.audit.report import AuditReport, Check
 from pipelines.audit.sequences import Sequences
 from pipelines.audit.tally import Place, Tally
 from pipelines.audit.totals import Totals
+from pipelines.messages.apart import apart
 from pipelines.messages.bettor_entries import TransferSent
 from pipelines.messages.entries import JournalRecord
 from pipelines.messages.isolation_entries import MarketArrived, MarketHandedOver
@@ -46,6 +48,7 @@ class Audit:
         self.transfers = Tally("transfers", "what shards sent each other came once, in order")
         self.bettors = Tally("bettors", "accounts balance, coupons pay what their legs say")
         self.links = Links(self.transfers)
+        self.exposures = Exposures(self.bettors)
         self.moves = Moves(self.transfers)
         self.money = Tally("money", "postings of settled markets sum to zero, payouts are right")
         self.hashes = Tally("state hash", "each running shard's state is the fold of its journal")
@@ -168,7 +171,7 @@ class _Partition:
         events = Inputs(sources.events, sources.events_first)
         transfers = Inputs(sources.transfers, sources.transfers_first)
         self._answers = Answers(audit.answers, bets, events, transfers, audit.links)
-        self._bettors = Bettors(audit.bettors)
+        self._bettors = Bettors(audit.bettors, audit.exposures)
         self._money = Money(audit.money, audit.totals)
         self._hashes = Hashes(audit.hashes, sources.partition, sources.hash_answer)
         self.odds = Odds(
@@ -220,7 +223,8 @@ class _Partition:
             journalled.bets_next, journalled.events_next, journalled.transfers_next
         )
         if self._whole:
-            self._money.see(place, journalled.entry, journalled.at_ms)
+            for part in apart(journalled.entry):
+                self._money.see(place, part, journalled.at_ms)
         if isinstance(journalled.entry, MarketHandedOver):
             self._left(place, journalled.entry)
         self._bettors.see(place, journalled.entry)

@@ -156,7 +156,8 @@ class Replies:
         if _of(entry) != (client_id, bet.bet_id) or entry.event_id != self._event_id:
             return False
         if isinstance(entry, e.BetEntry):
-            return same_body(entry, bet)
+            in_part = isinstance(entry, e.BetPending) and entry.accept_partial
+            return same_body(entry, bet) and (bet.accept_partial or not in_part)
         if isinstance(entry, e.BetRepeated):
             return known is None or same_body(known, bet)
         if isinstance(entry, e.BetConflict):

@@ -8,7 +8,10 @@ from typing import Final
 from pipelines.audit.tally import Place, Tally
 from pipelines.limits import BETTOR_KEY_PREFIX
 from pipelines.messages import bettor_entries as be
+from pipelines.messages import cash_out_entries as co
 from pipelines.messages import entries as e
+from pipelines.messages import order_entries as oe
+from pipelines.messages.apart import apart
 from pipelines.messages.isolation_entries import (
     AwayMarketEnded,
     MarketArrived,
@@ -36,6 +39,8 @@ _MAY_BE_OUTSIDE: Final = frozenset(
         e.EventRetired,
         e.OperationRefused,
         be.LegRefused,
+        co.CashOutRejected,
+        oe.ChangeRejected,
         MarketRecalled,
         RequestWaits,
         RequestTaken,
@@ -74,7 +79,8 @@ class Sequences:
         entry = record.entry
         if key != entry.event_id.encode():
             self._tally.fail(place, f"key {key!r} of an entry of event {entry.event_id!r}")
-        self._event(place, entry)
+        for part in apart(entry):
+            self._event(place, part)
 
     def _event(self, place: Place, entry: e.Entry) -> None:
         event = self._events.get(entry.event_id)

@@ -17,6 +17,7 @@ GONE = "lapsed, cancelled or voided"
 
 class AuditedStake:
     __slots__ = (
+        "in_part",
         "number",
         "odds_e4",
         "paid_minor",
@@ -30,12 +31,19 @@ class AuditedStake:
     def __init__(self, entry: e.BetEntry, place: str, odds_e4: int) -> None:
         self.selection_id = entry.selection_id
         self.stake_minor = entry.stake_minor
+        self.in_part = isinstance(entry, e.BetPending) and entry.accept_partial
         self.odds_e4 = odds_e4
         self.place = place
         self.paid_minor = 0
         self.shares_minor = 0  # of a market maker
         self.result = ""
         self.number = 0  # in the order in which the market took its bets
+
+    def take_part(self, entry: e.BetPartlyConfirmed) -> bool:
+        """Keep so much of the stake as was taken; return whether that is right."""
+        asked, self.stake_minor = self.stake_minor, entry.stake_minor
+        right = asked == entry.asked_stake_minor and 0 < entry.stake_minor < asked
+        return self.in_part and right
 
     def pays_minor(self) -> int:
         """Return what it pays if it wins outright, stake included."""

@@ -5,12 +5,15 @@ LAY orders are what is available to back (best: highest), resting BACK orders ar
 (best: lowest). Only `evolve` calls what changes it.
 """
 
+from msgspec import Raw
+
 from pipelines.books.book import Outcome
 from pipelines.books.exchange_cross import plan_crossed, virtual_price_e4
 from pipelines.books.exchange_ladder import ladder_of
 from pipelines.books.exchange_levels import Levels, Resting
 from pipelines.books.exchange_matching import NOTHING, Incoming, Plan, plan_direct, plan_killing
 from pipelines.codes import Code
+from pipelines.messages.images import SelectionImage
 from pipelines.messages.operations import Market
 from pipelines.messages.requests import BetRequest
 
@@ -30,6 +33,7 @@ class Runner:
         "backs",
         "last_odds_e4",
         "lays",
+        "name",
         "shown",
         "sp_e4",
         "sp_orders",
@@ -37,22 +41,41 @@ class Runner:
         "traded_minor",
     )
 
-    def __init__(self) -> None:
+    def __init__(self, name: str, depth: int) -> None:
+        self.name = name
         self.active = True
-        self.backs = Levels(highest_first=False)
-        self.lays = Levels(highest_first=True)
-        self.sp_orders: dict[int, Resting] = {}  # by number
+        self.backs = Levels(highest_first=False, most=depth)
+        self.lays = Levels(highest_first=True, most=depth)
+        self.sp_orders: dict[tuple[str, str], Resting] = {}  # by bettor and bet id
         self.traded: dict[int, int] = {}
         self.traded_minor = 0
         self.last_odds_e4 = 0
         self.sp_e4 = 0
-        self.shown: object = None
+        self.shown: tuple[SelectionImage, Raw] | None = None
+
+    def __getstate__(self) -> tuple[None, dict[str, object]]:
+        """Return the state for a snapshot: without what can be shown anew."""
+        return None, {name: getattr(self, name) for name in self.__slots__} | {"shown": None}
 
 
 class ExchangeBook:
-    """All selections of one market; `orders` counts those that were ever placed."""
+    """All selections of one market; `orders` counts those that were ever placed.
 
-    __slots__ = ("crossing", "depth", "ladder", "orders", "reconciled", "runners", "self_match")
+    `plain`: orders are matched with those of their own selection, and ask nothing else. `near`:
+    a starting price is shown, which any order may move.
+    """
+
+    __slots__ = (
+        "crossing",
+        "depth",
+        "ladder",
+        "near",
+        "orders",
+        "plain",
+        "reconciled",
+        "runners",
+        "self_match",
+    )
 
     moves_on_bets = True
     needs_odds = False
@@ -61,9 +84,11 @@ class ExchangeBook:
     def __init__(self, market: Market) -> None:
         self.ladder = ladder_of(market)
         self.crossing = market.cross_matching
+        self.plain = not (market.cross_matching or market.loss_limit_minor or market.accounts)
+        self.near = market.bsp_market
         self.self_match = market.self_match
         self.depth = market.depth
-        self.runners = {s.selection_id: Runner() for s in market.selections}
+        self.runners = {s.selection_id: Runner(s.name, market.depth) for s in market.selections}
         self.orders = 0
         self.reconciled = False
 
@@ -109,14 +134,14 @@ class ExchangeBook:
     def rest(self, order: Resting, lay: bool) -> None:
         """An order waits."""
         runner = self.runners[order.selection_id]
-        runner.shown = None
-        (runner.lays if lay else runner.backs).add(order)
+        if (runner.lays if lay else runner.backs).add(order) or self.near:
+            runner.shown = None
 
     def reduced(self, order: Resting, lay: bool, size_minor: int) -> None:
         """An order that waits has lost so much of its remainder."""
         runner = self.runners[order.selection_id]
-        runner.shown = None
-        (runner.lays if lay else runner.backs).reduced(order, size_minor)
+        if (runner.lays if lay else runner.backs).reduced(order, size_minor) or self.near:
+            runner.shown = None
 
     def take_from(self, order: Resting, lay: bool, size_minor: int) -> None:
         """So much of an order that waits was traded, at its own price."""
@@ -141,18 +166,19 @@ class ExchangeBook:
         """An order waits for the starting price."""
         runner = self.runners[order.selection_id]
         runner.shown = None
-        runner.sp_orders[order.number] = order
+        runner.sp_orders[order.client_id, order.bet_id] = order
 
     def left_sp(self, order: Resting) -> None:
         """An order for the starting price has lost some or all of its remainder."""
         runner = self.runners[order.selection_id]
         runner.shown = None
         if not order.remaining_minor:
-            del runner.sp_orders[order.number]
+            del runner.sp_orders[order.client_id, order.bet_id]
 
     def reconcile(self, prices: tuple[tuple[int, int], ...]) -> None:
         """The starting prices are known."""
         self.reconciled = True
+        self.near = False
         for selection_id, odds_e4 in prices:
             self.runners[selection_id].sp_e4 = odds_e4
         for runner in self.runners.values():
@@ -164,6 +190,10 @@ class ExchangeBook:
         runner.shown = None
 
     def hashed(self) -> object:
+        raise AssertionError("orders are hashed by their numbers")
+
+    def hashed_by(self, numbers: dict[int, int]) -> object:
+        """Return the state as plain values; `numbers` of the market's orders by their identity."""
         return (
             "exchange",
             self.orders,
@@ -175,9 +205,9 @@ class ExchangeBook:
                     runner.last_odds_e4,
                     runner.sp_e4,
                     list(runner.traded.items()),
-                    list(runner.sp_orders),
-                    runner.backs.hashed(),
-                    runner.lays.hashed(),
+                    [numbers[id(order)] for order in runner.sp_orders.values()],
+                    runner.backs.hashed(numbers),
+                    runner.lays.hashed(numbers),
                 )
                 for selection_id, runner in self.runners.items()
             ],

@@ -51,7 +51,7 @@ class _Queue:
     __slots__ = ("_orders", "left", "order")
 
     def __init__(self, levels: Levels) -> None:
-        self._orders: Iterator[Resting] = levels.orders()
+        self._orders: Iterator[Resting] = levels.in_turn()
         self.order: Resting | None = None
         self.left = 0
         self.skip()

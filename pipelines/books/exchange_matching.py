@@ -57,34 +57,32 @@ def plan_direct(incoming: Incoming, resting: Levels, rule: SelfMatch) -> Plan:
     matches: list[Match] = []
     fills: list[tuple[int, int, bool]] = []
     lapsing: list[Resting] = []
-    for price in resting.best_first():
+    stopped = False
+    filled = filled_e4 = 0  # at the present price
+    for order in resting.in_turn():
+        price = order.asked_odds_e4
         if (price > limit_e4) if lay else (price < limit_e4):
             break
-        filled = 0
-        level = resting.levels[price]
-        for at in range(level.head, len(level.orders)):
-            order = level.orders[at]
-            left = order.remaining_minor
-            if not left:
-                continue
-            if order.client_id == client_id and rule != "ALLOW":
-                if rule == "CANCEL_INCOMING":
-                    if filled:
-                        fills.append((price, filled, False))
-                    return Plan(fills, matches, lapsing, True)
-                lapsing.append(order)
-                continue
-            taken = left if left < size else size
-            matches.append(Match(order, taken))
-            filled += taken
-            size -= taken
-            if not size:
+        if order.client_id == client_id and rule != "ALLOW":
+            if rule == "CANCEL_INCOMING":
+                stopped = True
                 break
-        if filled:
-            fills.append((price, filled, False))
+            lapsing.append(order)
+            continue
+        if price != filled_e4:
+            if filled:
+                fills.append((filled_e4, filled, False))
+            filled, filled_e4 = 0, price
+        left = order.remaining_minor
+        taken = left if left < size else size
+        matches.append(Match(order, taken))
+        filled += taken
+        size -= taken
         if not size:
             break
-    return Plan(fills, matches, lapsing, False)
+    if filled:
+        fills.append((filled_e4, filled, False))
+    return Plan(fills, matches, lapsing, stopped)
 
 
 def plan_killing(incoming: Incoming, resting: Levels, rule: SelfMatch) -> Plan:
@@ -94,34 +92,24 @@ def plan_killing(incoming: Incoming, resting: Levels, rule: SelfMatch) -> Plan:
     fills: list[tuple[int, int, bool]] = []
     lapsing: list[Resting] = []
     room = filled = 0  # room: by how much the average is better than the limit, times the size
-    stopped = False
-    for price in resting.best_first():
+    for order in resting.in_turn():
+        price = order.asked_odds_e4
         gain = limit_e4 - price if lay else price - limit_e4
-        at_price = 0
-        level = resting.levels[price]
-        for at in range(level.head, len(level.orders)):
-            order = level.orders[at]
-            left = order.remaining_minor
-            if not left:
-                continue
-            most = size - filled if gain >= 0 else min(size - filled, room // -gain)
-            if not most:
-                break
-            if order.client_id == client_id and rule != "ALLOW":
-                if rule == "CANCEL_INCOMING":
-                    stopped = True
-                    break
-                lapsing.append(order)
-                continue
-            taken = min(left, most)
-            matches.append(Match(order, taken))
-            room += gain * taken
-            at_price += taken
-            filled += taken
-        if at_price:
-            fills.append((price, at_price, False))
-        if stopped or filled == size or (gain < 0 and room < -gain):
+        most = size - filled if gain >= 0 else min(size - filled, room // -gain)
+        if not most:
             break
+        if order.client_id == client_id and rule != "ALLOW":
+            if rule == "CANCEL_INCOMING":
+                break
+            lapsing.append(order)
+            continue
+        taken = min(order.remaining_minor, most)
+        matches.append(Match(order, taken))
+        room += gain * taken
+        filled += taken
+        if fills and fills[-1][0] == price:
+            taken += fills.pop()[1]
+        fills.append((price, taken, False))
     if filled < (least or size):
         return NOTHING
     return Plan(fills, matches, lapsing, False)

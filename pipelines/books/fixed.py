@@ -130,6 +130,8 @@ class FixedBook:
     def _worst(self, total: int, owed: dict[int, int], owed_places: dict[int, int]) -> int:
         """Return the house's result on these in the worst case, negative for a loss."""
         if not owed_places:
+            if self.places == 1:
+                return total - max(owed.values())
             return total - sum(sorted(owed.values(), reverse=True)[: self.places])
         # Each-way: one wins, and the others that are placed get their place money.
         others = self.rules.each_way_places - 1

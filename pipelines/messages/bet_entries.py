@@ -8,6 +8,7 @@ __all__ = [
     "BetConfirmed",
     "BetDeclined",
     "BetPartlyAccepted",
+    "BetPartlyConfirmed",
     "BetPending",
     "BetRejected",
 ]
@@ -35,12 +36,13 @@ class BetPending(BetEntry, frozen=True, gc=False, array_like=True, tag=2):
     """Held for the bet delay until `due_ms`, then checked again.
 
     `hold_ms`: until when, by wall time, the bettor's account must have answered; 0 where it is not
-    asked. `referred`: a trader decides until `due_ms`.
+    asked. `referred`: a trader decides until `due_ms`. `accept_partial`: a part of it may be taken.
     """
 
     due_ms: int
     hold_ms: int = 0
     referred: bool = False
+    accept_partial: bool = False
 
 
 class BetRejected(BetEntry, frozen=True, gc=False, array_like=True, tag=3):
@@ -62,10 +64,19 @@ class BetConfirmed(BetReference, frozen=True, gc=False, array_like=True, tag=4):
     shares_minor: int = 0
 
 
+class BetPartlyConfirmed(BetReference, frozen=True, gc=False, array_like=True, tag=84):
+    """Of a pending bet `stake_minor` was taken; `asked_stake_minor` was asked for."""
+
+    odds_e4: int
+    stake_minor: int
+    asked_stake_minor: int
+    shares_minor: int = 0
+
+
 class BetDeclined(BetReference, frozen=True, gc=False, array_like=True, tag=5):
     """A pending bet was refused at the second check, or by a trader.
 
-    `offer_odds_e4` and `offer_stake_minor`: the trader's counter-offer, 0 for none.
+    `offer_odds_e4` and `offer_stake_minor`: the counter-offer, 0 for none.
     """
 
     code: str

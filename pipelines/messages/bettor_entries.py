@@ -19,6 +19,7 @@ __all__ = [
     "CouponRetired",
     "CouponSettled",
     "CouponUnsettled",
+    "ExposureWasHeld",
     "FundsHeld",
     "FundsPosted",
     "FundsRefused",
@@ -172,8 +173,9 @@ class FundsReleased(BetReference, frozen=True, gc=False, array_like=True, tag=11
 class FundsPosted(BetReference, frozen=True, array_like=True, tag=118):
     """Money moved: `postings` (account, amount) sum to zero; `balance_minor` is that after it.
 
-    `kind`: stake, payout, payout_returned, deposit, withdrawal. Of what was held for the bet,
-    `released_minor` is held no more.
+    `kind`: stake, payout, payout_returned, deposit, withdrawal; of a whole exchange market, whose
+    id is `of_market`: result, result_returned. Of what was held for the bet or the market,
+    `released_minor` is held no more; negative where more is held.
     """
 
     source: str
@@ -182,6 +184,19 @@ class FundsPosted(BetReference, frozen=True, array_like=True, tag=118):
     released_minor: int
     balance_minor: int
     postings: tuple[tuple[str, int], ...]
+    of_market: str = ""
+
+
+class ExposureWasHeld(BetReference, frozen=True, gc=False, array_like=True, tag=127):
+    """For an exchange market `held_minor` is held from now on; `bet_id`: see the transfer.
+
+    Of what was held for that order alone `released_minor` is part of it.
+    """
+
+    source: str
+    of_market: str
+    held_minor: int
+    released_minor: int
 
 
 class FundsHeld(BetReference, frozen=True, gc=False, array_like=True, tag=120):
@@ -249,6 +264,7 @@ AnyBettorEntry = (
     | FundsRefused
     | FundsReleased
     | FundsPosted
+    | ExposureWasHeld
     | FundsHeld
     | LegHeld
     | LegRefused

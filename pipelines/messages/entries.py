@@ -19,6 +19,7 @@ from pipelines.messages.bet_entries import (
     BetConfirmed,
     BetDeclined,
     BetPartlyAccepted,
+    BetPartlyConfirmed,
     BetPending,
     BetRejected,
 )
@@ -29,6 +30,7 @@ from pipelines.messages.risk_entries import (
     LeverWasSet,
     ReferralAccepted,
     RiskWasSet,
+    ShardRiskWasSet,
 )
 from pipelines.messages.settling_entries import (
     AnySettlingEntry,
@@ -50,6 +52,7 @@ __all__ = [
     "BetDeclined",
     "BetEntry",
     "BetPartlyAccepted",
+    "BetPartlyConfirmed",
     "BetPending",
     "BetReference",
     "BetRejected",
@@ -84,6 +87,7 @@ __all__ = [
     "SelectionWasRemoved",
     "SelectionWasResulted",
     "SettlementWentOn",
+    "ShardRiskWasSet",
 ]
 
 
@@ -239,7 +243,8 @@ class OperationRefused(EntryBase, frozen=True, gc=False, array_like=True, tag=50
 
 
 _Taken = BetAccepted | BetPartlyAccepted
-_Bet = _Taken | BetPending | BetRejected | BetConfirmed | BetDeclined | BetCancelled
+_Decided = BetConfirmed | BetPartlyConfirmed | BetDeclined | BetCancelled
+_Bet = _Taken | BetPending | BetRejected | _Decided
 _Reply = CancelRejected | BetRepeated | BetConflict | RequestRefused | RecordDeadLettered
 _Event = EventWasOpened | EventIsStarting | EventRetired | OperationRefused
 _Market = MarketWasOpened | MarketChanged | OddsSet | SelectionWasRemoved

@@ -8,6 +8,8 @@ from pipelines.messages.entry_bases import BetEntry, BetReference, EntryBase
 from pipelines.messages.requests import OrderType, Persistence, Side, TimeInForce
 
 __all__ = [
+    "AccountSettled",
+    "AccountUnsettled",
     "AnyOrderEntry",
     "BetMatched",
     "BetVoided",
@@ -15,6 +17,7 @@ __all__ = [
     "CommissionCharged",
     "CommissionReturned",
     "DiscountsWereSet",
+    "ExposureRaised",
     "OddsReduced",
     "OrderCancelled",
     "OrderConfirmed",
@@ -23,6 +26,7 @@ __all__ = [
     "OrderPending",
     "OrderPlaced",
     "OrderRejected",
+    "OrderTraded",
     "OrderUpdated",
     "StartingPricesSet",
 ]
@@ -45,10 +49,27 @@ class OrderPlaced(OrderEntry, frozen=True, gc=False, array_like=True, tag=60):
     fills: tuple[tuple[int, int, bool], ...]
 
 
+class OrderTraded(OrderPlaced, frozen=True, gc=False, array_like=True, tag=59):
+    """In the market, and matched at once with orders that waited: both sides of the trades.
+
+    `matches`: (client id, bet id, odds_e4, size, what still waits, virtual or not) of those. Stands
+    for an `OrderPlaced` and a `BetMatched` each, see `apart.py`, and has their numbers in event and
+    market: its own, and as many more as there are matches. Of very many, `BetMatched` follow.
+    """
+
+    matches: tuple[tuple[str, str, int, int, int, bool], ...]
+
+
 class OrderPending(OrderEntry, frozen=True, gc=False, array_like=True, tag=61):
-    """Held for the bet delay until `due_ms`, then checked again and placed."""
+    """Held for the bet delay until `due_ms`, then checked again and placed.
+
+    With `hold_ms` the bettor's account is asked for `asked_minor` more than it holds, and has to
+    answer by then (wall time).
+    """
 
     due_ms: int
+    hold_ms: int = 0
+    asked_minor: int = 0
 
 
 class OrderRejected(OrderEntry, frozen=True, gc=False, array_like=True, tag=62):
@@ -144,6 +165,31 @@ class CommissionReturned(EntryBase, frozen=True, gc=False, array_like=True, tag=
     commission_minor: int
 
 
+class AccountSettled(EntryBase, frozen=True, gc=False, array_like=True, tag=75):
+    """What a market came to for a bettor: posted less commission, and what was held is let go."""
+
+    client_id: str
+    settlement: int
+    net_minor: int
+    commission_minor: int
+
+
+class AccountUnsettled(EntryBase, frozen=True, gc=False, array_like=True, tag=76):
+    """A settlement was rolled back: its posting is reversed, what is at risk is held again."""
+
+    client_id: str
+    settlement: int
+    net_minor: int
+    commission_minor: int
+
+
+class ExposureRaised(EntryBase, frozen=True, gc=False, array_like=True, tag=77):
+    """A withdrawal, void or starting price left a bettor more at risk: so much is held now."""
+
+    client_id: str
+    held_minor: int
+
+
 class DiscountsWereSet(EntryBase, frozen=True, array_like=True, tag=74):
     """Bettors' discounts on the market's commission, in ten-thousandths."""
 
@@ -152,6 +198,7 @@ class DiscountsWereSet(EntryBase, frozen=True, array_like=True, tag=74):
 
 AnyOrderEntry = (
     OrderPlaced
+    | OrderTraded
     | OrderPending
     | OrderRejected
     | OrderConfirmed
@@ -166,4 +213,7 @@ AnyOrderEntry = (
     | CommissionCharged
     | CommissionReturned
     | DiscountsWereSet
+    | AccountSettled
+    | AccountUnsettled
+    | ExposureRaised
 )

@@ -1,9 +1,9 @@
 """Journal entries of the risk desk: limits and levers as set, referred bets that may go on."""
 
 from pipelines.messages.entry_bases import BetReference, EntryBase
-from pipelines.messages.risk_operations import Action, RiskSet
+from pipelines.messages.risk_operations import Action, RiskSet, ShardRiskSet
 
-__all__ = ["AnyRiskEntry", "LeverWasSet", "ReferralAccepted", "RiskWasSet"]
+__all__ = ["AnyRiskEntry", "LeverWasSet", "ReferralAccepted", "RiskWasSet", "ShardRiskWasSet"]
 
 
 class RiskWasSet(EntryBase, frozen=True, array_like=True, tag=80):
@@ -22,9 +22,19 @@ class LeverWasSet(EntryBase, frozen=True, gc=False, array_like=True, tag=81):
 
 
 class ReferralAccepted(BetReference, frozen=True, gc=False, array_like=True, tag=82):
-    """A trader lets a referred bet go on: it is checked again at `due_ms`."""
+    """A trader lets a referred bet go on: it is checked again at `due_ms`.
+
+    `stake_minor`: so much of it, 0 for all.
+    """
 
     due_ms: int
+    stake_minor: int = 0
 
 
-AnyRiskEntry = RiskWasSet | LeverWasSet | ReferralAccepted
+class ShardRiskWasSet(EntryBase, frozen=True, array_like=True, tag=85):
+    """These limits hold for all books of the shard from here on. Belongs to no event."""
+
+    risk: ShardRiskSet
+
+
+AnyRiskEntry = RiskWasSet | LeverWasSet | ReferralAccepted | ShardRiskWasSet

@@ -15,6 +15,7 @@ from pipelines.messages.requests import PricePolicy
 __all__ = [
     "Body",
     "EventEnded",
+    "ExposureHeld",
     "Forwarded",
     "FundsAnswered",
     "FundsAsked",
@@ -29,6 +30,7 @@ __all__ = [
     "MarketAskedBack",
     "MarketEnded",
     "MarketMoved",
+    "MarketPosted",
     "Send",
     "Transfer",
 ]
@@ -75,6 +77,32 @@ class FundsPaid(Struct, frozen=True, gc=False, array_like=True, tag="funds_paid"
     bet_id: str
     amount_minor: int
     settlement: int
+
+
+class ExposureHeld(Struct, frozen=True, gc=False, array_like=True, tag="exposure_held"):
+    """Event to bettor: for this exchange market hold so much from now on, however much that was.
+
+    What was held for the order `bet_id` alone ("" for none) is part of it.
+    """
+
+    event_id: str
+    market_id: str
+    bet_id: str
+    held_minor: int
+
+
+class MarketPosted(Struct, frozen=True, gc=False, array_like=True, tag="market_posted"):
+    """Event to bettor: an exchange market comes to so much, commission paid; then hold that much.
+
+    `amount_minor` is negative for a loss; with `rolled_back` it is the former amount, reversed.
+    """
+
+    event_id: str
+    market_id: str
+    settlement: int
+    amount_minor: int
+    held_minor: int
+    rolled_back: bool
 
 
 class LegAsked(Struct, frozen=True, gc=False, array_like=True, tag="leg_asked"):
@@ -189,6 +217,8 @@ Body = (
     | FundsReturned
     | FundsTaken
     | FundsPaid
+    | ExposureHeld
+    | MarketPosted
     | LegAsked
     | LegAnswered
     | LegEnded

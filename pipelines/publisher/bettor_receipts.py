@@ -8,7 +8,7 @@
 | CouponDeclined  | rejected     | leg (-1: none), code, reason                          |
 | CouponSettled   | settled      | result, payout_minor, settlement                      |
 | CouponUnsettled | unsettled    | payout_minor (taken back), settlement                 |
-| FundsPosted     | account      | kind, amount_minor, balance_minor, source             |
+| FundsPosted     | account      | kind, amount_minor, balance_minor, source, of_market  |
 """
 
 from collections.abc import Callable, Mapping
@@ -35,6 +35,7 @@ NO_BETTOR_RECEIPT: Final = frozenset(
         be.FundsReserved,
         be.FundsRefused,
         be.FundsReleased,
+        be.ExposureWasHeld,
         be.FundsHeld,
         be.LegHeld,
         be.LegRefused,
@@ -84,6 +85,7 @@ def _posted(entry: be.FundsPosted) -> tuple[str, _Fields]:
         "amount_minor": entry.amount_minor,
         "balance_minor": entry.balance_minor,
         "source": entry.source,
+        "of_market": entry.of_market,
     }
 
 

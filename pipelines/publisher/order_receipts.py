@@ -32,7 +32,17 @@ __all__ = ["NO_ORDER_RECEIPT", "ORDER_RECEIPTS"]
 
 _Fields = dict[str, Any]
 
-NO_ORDER_RECEIPT: Final = frozenset({oe.StartingPricesSet, oe.DiscountsWereSet})
+#: No answers; an `OrderTraded` is several, see `apart.py`; the last three are the account's.
+NO_ORDER_RECEIPT: Final = frozenset(
+    {
+        oe.OrderTraded,
+        oe.StartingPricesSet,
+        oe.DiscountsWereSet,
+        oe.AccountSettled,
+        oe.AccountUnsettled,
+        oe.ExposureRaised,
+    }
+)
 
 
 def _matched_fields(fills: tuple[tuple[int, int, bool], ...]) -> _Fields:

@@ -29,7 +29,7 @@ from pipelines.ports import Clock, Edge
 from pipelines.publisher.conflation import Conflator, Outcome, Position
 from pipelines.publisher.message_id import guest_partition
 from pipelines.publisher.odds import Newest, Summaries, odds_of
-from pipelines.publisher.receipts import receipt_of
+from pipelines.publisher.receipts import receipts_of
 from pipelines.settings import Settings
 from pipelines.topics import JOURNAL, ODDS
 
@@ -186,8 +186,7 @@ class Publisher:
             decided = self._records.decode(value)
             event_id = decided.entry.event_id
             guest = guest_partition(event_id, record.partition, self._partitions)
-            receipt = receipt_of(decided, record.partition, guest)
-            if receipt is not None:
+            for receipt in receipts_of(decided, record.partition, guest):
                 self._conflator.offer_receipt(receipt, position)
         elif record.topic == ODDS:
             image = self._images.decode(value)

@@ -7,6 +7,7 @@
 | BetPending     | pending         | selection_id, stake_minor, odds_e4, due_ms; referred |
 | BetRejected    | rejected        | selection_id, stake_minor, odds_e4, code, reason |
 | BetConfirmed   | accepted        | odds_e4                                          |
+| BetPartlyConfirmed | accepted    | the same, stake_minor, asked_stake_minor         |
 | BetDeclined    | rejected        | code, reason                                     |
 | BetCancelled   | cancelled       |                                                  |
 | CancelRejected | cancel_rejected | code, reason                                     |
@@ -37,15 +38,17 @@ from pipelines import channels
 from pipelines.codes import SENTENCES, Code
 from pipelines.messages import cash_out_entries as co
 from pipelines.messages import entries as e
+from pipelines.messages.apart import apart
 from pipelines.messages.isolation_entries import AnyIsolationEntry
 from pipelines.ports import Publication
 from pipelines.publisher.bettor_receipts import BETTOR_RECEIPTS, NO_BETTOR_RECEIPT
 from pipelines.publisher.message_id import message_id
 from pipelines.publisher.order_receipts import NO_ORDER_RECEIPT, ORDER_RECEIPTS
 
-__all__ = ["NO_RECEIPT", "RECEIPTS", "receipt_of"]
+__all__ = ["NO_RECEIPT", "RECEIPTS", "receipts_of"]
 
 _Fields = dict[str, Any]
+_Taken = e.BetAccepted | e.BetPartlyAccepted | e.BetConfirmed | e.BetPartlyConfirmed
 
 #: Statuses of a bet after it came out, as `BetRepeated` has them, and their result.
 RESULTS: Final[Mapping[str, str]] = MappingProxyType(
@@ -76,6 +79,7 @@ NO_RECEIPT: Final = frozenset(
         e.RiskWasSet,
         e.LeverWasSet,
         e.ReferralAccepted,
+        e.ShardRiskWasSet,
         e.OperationWaits,
         e.OperationTaken,
         *NO_ORDER_RECEIPT,
@@ -101,7 +105,7 @@ def _accepted(entry: e.BetAccepted) -> tuple[str, _Fields]:
     return "accepted", _bet(entry, entry.odds_e4) | _shares(entry)
 
 
-def _shares(entry: e.BetAccepted | e.BetPartlyAccepted | e.BetConfirmed) -> _Fields:
+def _shares(entry: _Taken) -> _Fields:
     return {"shares_minor": entry.shares_minor} if entry.shares_minor else {}
 
 
@@ -131,6 +135,11 @@ def _offer(entry: e.BetRejected | e.BetDeclined) -> _Fields:
 
 def _confirmed(entry: e.BetConfirmed) -> tuple[str, _Fields]:
     return "accepted", {"odds_e4": entry.odds_e4} | _shares(entry)
+
+
+def _partly_confirmed(entry: e.BetPartlyConfirmed) -> tuple[str, _Fields]:
+    stakes = {"stake_minor": entry.stake_minor, "asked_stake_minor": entry.asked_stake_minor}
+    return "accepted", {"odds_e4": entry.odds_e4} | stakes | _shares(entry)
 
 
 def _declined(entry: e.BetDeclined) -> tuple[str, _Fields]:
@@ -214,6 +223,7 @@ RECEIPTS: Final[Mapping[type[e.EntryBase], Callable[[Any], tuple[str, _Fields]]]
             e.BetPending: _pending,
             e.BetRejected: _rejected,
             e.BetConfirmed: _confirmed,
+            e.BetPartlyConfirmed: _partly_confirmed,
             e.BetDeclined: _declined,
             e.BetCancelled: _cancelled,
             e.CancelRejected: _cancel_rejected,
@@ -233,12 +243,15 @@ RECEIPTS: Final[Mapping[type[e.EntryBase], Callable[[Any], tuple[str, _Fields]]]
 )
 
 
-def receipt_of(record: e.JournalRecord, partition: int, guest: int = -1) -> Publication | None:
-    """Return the receipt of a journal record, or None where it answers nobody.
+def receipts_of(record: e.JournalRecord, partition: int, guest: int = -1) -> list[Publication]:
+    """Return the receipts of a journal record, mostly one; `guest`: as in `message_id`."""
+    found = [_receipt(record, entry, partition, guest) for entry in apart(record.entry)]
+    return [one for one in found if one is not None]
 
-    `guest`: as in `message_id`.
-    """
-    entry = record.entry
+
+def _receipt(
+    record: e.JournalRecord, entry: e.Entry, partition: int, guest: int
+) -> Publication | None:
     make = RECEIPTS.get(type(entry))
     client_id = getattr(entry, "client_id", "")
     if make is None or not client_id:
@@ -252,12 +265,11 @@ def receipt_of(record: e.JournalRecord, partition: int, guest: int = -1) -> Publ
         "at_ms": record.at_ms,
         "status": name,
     }
-    number = _id(record, partition, guest)
+    number = _id(record, entry, partition, guest)
     return Publication(channels.bets_out(client_id), number, name, common | own)
 
 
-def _id(record: e.JournalRecord, partition: int, guest: int) -> str:
-    entry = record.entry
+def _id(record: e.JournalRecord, entry: e.Entry, partition: int, guest: int) -> str:
     if entry.event_seq > 0:
         return message_id(entry.event_id, entry.event_seq, guest)
     return f"journal:{partition}:{record.shard_seq}"

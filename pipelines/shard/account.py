@@ -30,9 +30,9 @@ def decide_account(
     seq = bettor.seq + 1 if bettor is not None else 1
     code, why = _operation_refusal(shard, key, bettor, operation)
     if code is not None:
-        yield e.OperationRefused(
-            key, 0 if bettor is None else seq, "", 0, name, code.value, why or SENTENCES[code]
-        )
+        event = shard.events.get(key)  # written there by mistake
+        seq = event.seq + 1 if event is not None else 0 if bettor is None else seq
+        yield e.OperationRefused(key, seq, "", 0, name, code.value, why or SENTENCES[code])
         return
     client_id = operation.client_id
     if isinstance(operation, ao.AccountSet):
@@ -70,7 +70,7 @@ def funds_refusal(bettor: BettorState | None, amount_minor: int) -> Code | None:
     """Return why an account cannot hold so much, None where it can."""
     if bettor is None or not bettor.is_open:
         return Code.INVALID_ACCOUNT_STATE
-    if len(bettor.holds) >= HOLDS_PER_BETTOR_MAX:
+    if len(bettor.holds) + len(bettor.exposures) >= HOLDS_PER_BETTOR_MAX:
         return Code.TOO_MANY_BETS
     return Code.INSUFFICIENT_FUNDS if amount_minor > bettor.free_minor else None
 
@@ -92,6 +92,22 @@ def decide_funds(shard: ShardState, key: str, body: t.Body) -> Iterator[e.Entry 
     elif bettor is not None and isinstance(body, t.FundsPaid):
         kind = "payout" if body.amount_minor >= 0 else "payout_returned"
         yield post(bettor, body.bet_id, f"event:{body.event_id}", kind, body.amount_minor, 0)
+    elif bettor is not None and isinstance(body, t.ExposureHeld | t.MarketPosted):
+        yield _of_market(bettor, body)
+
+
+def _of_market(bettor: BettorState, body: t.ExposureHeld | t.MarketPosted) -> e.Entry:
+    """Return what is held for an exchange market from now on, and what it came to."""
+    event_id, market_id, held = body.event_id, body.market_id, body.held_minor
+    if isinstance(body, t.MarketPosted) and body.amount_minor:
+        kind = "result_returned" if body.rolled_back else "result"
+        less = bettor.exposures.get((event_id, market_id), 0) - held
+        escrow = f"event:{event_id}"
+        return post(bettor, "", escrow, kind, body.amount_minor, less, market_id)
+    bet_id = body.bet_id if isinstance(body, t.ExposureHeld) else ""
+    less = bettor.holds.get((event_id, bet_id), 0)
+    head = (bettor_key(bettor.client_id), bettor.seq + 1, "", 0, bettor.client_id, bet_id)
+    return be.ExposureWasHeld(*head, event_id, market_id, held, less)
 
 
 def _ask(
@@ -110,7 +126,13 @@ def _ask(
 
 
 def post(
-    bettor: BettorState, bet_id: str, other: str, kind: str, amount_minor: int, released_minor: int
+    bettor: BettorState,
+    bet_id: str,
+    other: str,
+    kind: str,
+    amount_minor: int,
+    released_minor: int,
+    of_market: str = "",
 ) -> be.FundsPosted:
     """Return a posting of `amount_minor` to the account, its other side on the account `other`."""
     key = bettor_key(bettor.client_id)
@@ -128,4 +150,5 @@ def post(
         released_minor,
         bettor.balance_minor + amount_minor,
         ((key, amount_minor), (other, -amount_minor)),
+        of_market,
     )

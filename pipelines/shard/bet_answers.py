@@ -5,7 +5,7 @@ from pipelines.messages import entries as e
 from pipelines.messages.requests import BetRequest
 from pipelines.shard.offers import offer_of
 from pipelines.shard.order import Order
-from pipelines.shard.state import STATUS_NAMES, Bet, EventState, MarketState, ShardState
+from pipelines.shard.state import STATUS_NAMES, AnyBet, EventState, MarketState, ShardState
 
 __all__ = ["answer_again", "answer_without_event", "pending", "rejected"]
 
@@ -18,7 +18,7 @@ def pending(
     due_ms: int,
     referred: bool = False,
 ) -> e.BetPending:
-    """Return that a bet waits until `due_ms`: for the bet delay, or a trader's word."""
+    """Return that a bet waits until `due_ms`: for the bet delay, a trader's word, its money."""
     return e.BetPending(
         event.event_id,
         event.seq + 1,
@@ -34,6 +34,7 @@ def pending(
         bet.market_version,
         due_ms,
         referred=referred,
+        accept_partial=bet.accept_partial,
     )
 
 
@@ -96,7 +97,7 @@ def answer_without_event(
 
 
 def answer_again(
-    event: EventState | None, known: Bet, bet: BetRequest, key: str = ""
+    event: EventState | None, known: AnyBet, bet: BetRequest, key: str = ""
 ) -> e.BetRepeated | e.BetConflict:
     """Answer a known bet id: the same body as before, another body as a conflict."""
     if event is not None:
@@ -125,7 +126,7 @@ def answer_again(
     return e.BetRepeated(*head, STATUS_NAMES[known.status], known.odds_e4, known.code)
 
 
-def _asked_stake(event: EventState | None, known: Bet) -> int:
+def _asked_stake(event: EventState | None, known: AnyBet) -> int:
     """Return the stake that was asked for; of a bet taken in part it is kept apart."""
     if event is None or not event.parts:
         return known.stake_minor

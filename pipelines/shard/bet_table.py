@@ -9,7 +9,7 @@ from collections.abc import Iterator, ValuesView
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pipelines.shard.state import Bet
+    from pipelines.shard.state import AnyBet
 
 __all__ = ["BetKey", "BetTable"]
 
@@ -26,10 +26,10 @@ class BetTable:
     __slots__ = ("by_id", "clashed")
 
     def __init__(self) -> None:
-        self.by_id: dict[str | BetKey, Bet] = {}
+        self.by_id: dict[str | BetKey, AnyBet] = {}
         self.clashed = False  # whether any bet was ever kept under a pair
 
-    def of(self, client_id: str, bet_id: str) -> "Bet | None":
+    def of(self, client_id: str, bet_id: str) -> "AnyBet | None":
         """Return a bettor's bet, None where there is none."""
         found = self.by_id.get(bet_id)
         if found is None:
@@ -38,11 +38,11 @@ class BetTable:
             return found
         return self.by_id.get((client_id, bet_id))
 
-    def get(self, key: BetKey) -> "Bet | None":
+    def get(self, key: BetKey) -> "AnyBet | None":
         """Return the bet of a pair, None where there is none."""
         return self.of(*key)
 
-    def __getitem__(self, key: BetKey) -> "Bet":
+    def __getitem__(self, key: BetKey) -> "AnyBet":
         found = self.of(*key)
         if found is None:
             raise KeyError(key)
@@ -54,15 +54,15 @@ class BetTable:
     def __len__(self) -> int:
         return len(self.by_id)
 
-    def values(self) -> "ValuesView[Bet]":
+    def values(self) -> "ValuesView[AnyBet]":
         """Return the bets, in the order in which they came."""
         return self.by_id.values()
 
-    def items(self) -> "Iterator[tuple[BetKey, Bet]]":
+    def items(self) -> "Iterator[tuple[BetKey, AnyBet]]":
         """Iterate over pairs and bets, in the order in which they came."""
         return (((bet.client_id, bet.bet_id), bet) for bet in self.by_id.values())
 
-    def add(self, bet: "Bet") -> None:
+    def add(self, bet: "AnyBet") -> None:
         """Keep a bet; one of the same bettor and id stands where the former stood."""
         bets, bet_id = self.by_id, bet.bet_id
         key = (bet.client_id, bet_id)

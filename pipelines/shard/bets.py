@@ -4,20 +4,19 @@ Looks at the state and changes nothing. The order of the checks is that of betti
 cheap and certain ones first, so that the same bad request always gets the same code.
 """
 
-from pipelines.codes import SENTENCES, Code
+from pipelines.codes import Code
 from pipelines.limits import BETS_PER_MARKET_MAX, MARKET_STAKES_MAX_MINOR
 from pipelines.messages import entries as e
 from pipelines.messages.requests import BetRequest
 from pipelines.shard.bet_answers import answer_again, answer_without_event, pending
 from pipelines.shard.bets_at_risk import (
     decide_at_risk,
+    decide_waited,
     refused,
-    shares_minor,
     why_no_order,
-    why_not,
 )
 from pipelines.shard.order import Order
-from pipelines.shard.order_quick import surely_good
+from pipelines.shard.order_quick import quick_order
 from pipelines.shard.orders import decide_due_order, decide_order
 from pipelines.shard.shares import decide_shares
 from pipelines.shard.state import EventState, MarketState, ShardState, Timer
@@ -60,7 +59,8 @@ def decide_bet(
     market_id, selection_id, stake_minor = bet.market_id, bet.selection_id, bet.stake_minor
     market = event.markets.get(market_id)
     if market is not None and market.exchange is not None:
-        return _order(event, market, key, client_id, bet, at_ms)
+        quick = quick_order(event, market, key, client_id, bet)
+        return quick or _order(event, market, client_id, bet, at_ms)
     # Stage 4, validate: nearly every bet passes this one test; `_refusal` judges the others.
     if (
         market is None
@@ -77,16 +77,16 @@ def decide_bet(
     ):
         code = _refusal(event, market, client_id, bet)
         if code is not None:
-            return refused(event, market, client_id, bet, code, at_ms)
+            return refused(shard, event, market, client_id, bet, code, at_ms)
         assert market is not None
     # Stages 5 to 7, risk, book, price: may it be taken now, and at which odds?
     if market.book.sells_shares:
-        return decide_shares(event, market, client_id, bet, at_ms)
+        return decide_shares(shard, event, market, client_id, bet, at_ms)
     odds = market.book.price(bet)
     if isinstance(odds, Code):
-        return refused(event, market, client_id, bet, odds, at_ms)
-    if event.risk is not None:
-        return decide_at_risk(event, market, client_id, bet, odds, at_ms)
+        return refused(shard, event, market, client_id, bet, odds, at_ms)
+    if event.risk is not None or shard.risk is not None or bet.accept_partial:
+        return decide_at_risk(shard, event, market, client_id, bet, odds, at_ms)
     if market.bet_delay_ms and market.in_play:
         return pending(event, market, client_id, bet, at_ms + market.bet_delay_ms)
     # The hot path: written out, positionally, because calls and keywords are what costs here.
@@ -110,15 +110,13 @@ def decide_bet(
 def _order(
     event: EventState,
     market: MarketState,
-    key: str,
     client_id: str,
     bet: BetRequest,
     at_ms: int,
-) -> e.Entry | list[e.Entry]:
-    good = surely_good(market, bet, key)
-    code = None if good else _refusal(event, market, client_id, bet)
+) -> list[e.Entry]:
+    code = _refusal(event, market, client_id, bet)
     if code is None and event.risk is not None:
-        code = why_no_order(event.risk, client_id, bet)
+        code = why_no_order(event.risk, bet.market_id, client_id, bet.stake_minor)
     return decide_order(event, market, client_id, bet, at_ms, code)
 
 
@@ -170,41 +168,14 @@ def decide_due_bet(shard: ShardState, event: EventState, timer: Timer) -> e.Entr
     """Stage 7 again for a pending bet whose delay is over: is it still good?"""
     bet = event.bets[(timer[4], timer[5])]
     market = event.markets[bet.market_id]
-    head = (
-        event.event_id,
-        event.seq + 1,
-        bet.market_id,
-        market.seq + 1,
-        bet.client_id,
-        bet.bet_id,
-    )
     outcome = recheck(market, bet.selection_id, bet.market_version)
     if (bet.client_id, bet.bet_id) in market.referred:
         outcome = Code.EXPIRED_DOWNSTREAM  # no trader has answered
     if isinstance(bet, Order):
+        if outcome is None and event.risk is not None:
+            outcome = why_no_order(event.risk, bet.market_id, bet.client_id, bet.stake_minor)
         return decide_due_order(event, market, bet, outcome)
-    if outcome is None and _is_full(market, bet.stake_minor):
+    too_large = bet.stake_minor > market.stake_max_minor or _is_full(market, bet.stake_minor)
+    if outcome is None and too_large:
         outcome = Code.ABOVE_MAX_BET_AMOUNT
-    if outcome is None:
-        asked = BetRequest(
-            bet.bet_id,
-            event.event_id,
-            bet.market_id,
-            bet.selection_id,
-            bet.stake_minor,
-            bet.asked_odds_e4,
-            bet.price_policy,
-            bet.tolerance_e4,
-            bet.market_version,
-        )
-        odds = market.book.price(asked)
-        code = odds if isinstance(odds, Code) else None
-        if code is None and event.risk is not None:
-            assert not isinstance(odds, Code)
-            code = why_not(event, market, bet.client_id, asked, odds)
-        if code is None:
-            assert not isinstance(odds, Code)
-            shares = shares_minor(market, bet.selection_id, bet.stake_minor, odds)
-            return e.BetConfirmed(*head, odds, shares)
-        outcome = code
-    return e.BetDeclined(*head, outcome.value, SENTENCES[outcome])
+    return decide_waited(shard, event, market, bet, outcome)

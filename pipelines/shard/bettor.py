@@ -64,7 +64,8 @@ class BettorState(Struct):
     """One bettor: account (`is_open` where there is one) and coupons.
 
     `holds` are amounts for bets whose answer or end is not there yet, by event and bet;
-    `references` those of deposits and withdrawals, newest last.
+    `exposures` those for exchange markets, by event and market; `references` those of deposits and
+    withdrawals, newest last.
     """
 
     client_id: str
@@ -77,6 +78,7 @@ class BettorState(Struct):
     references: dict[str, None] = {}
     coupons: dict[str, Coupon] = {}
     refusals: dict[str, Coupon] = {}
+    exposures: dict[tuple[str, str], int] = {}
 
     @property
     def free_minor(self) -> int:

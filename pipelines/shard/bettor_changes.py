@@ -12,14 +12,13 @@ from pipelines.messages.entry_bases import EntryBase
 from pipelines.messages.transfers import Forwarded
 from pipelines.shard.bettor import UNKNOWN, BettorState, Coupon, CouponLeg, client_of
 from pipelines.shard.clock import timers_of
+from pipelines.shard.funds_changes import told
 from pipelines.shard.isolation_changes import remember
 from pipelines.shard.state import (
     ACCEPTED,
-    LOST,
     PENDING,
     REJECTED,
-    VOID,
-    WON,
+    RESULTS,
     EventState,
     Leg,
     MarketState,
@@ -28,13 +27,13 @@ from pipelines.shard.state import (
 
 __all__ = ["APPLY_TO_BETTORS", "count_in_bettor"]
 
-_RESULTS: Final = {"win": WON, "loss": LOST, "void": VOID}
-
 
 def _sent(shard: ShardState, event: None, market: None, entry: be.TransferSent, at_ms: int) -> None:
     shard.transfers_sent = entry.number
     if type(entry.body) is Forwarded:
         remember(shard, entry.body)
+    elif shard.account_markets:
+        told(shard, entry.to, entry.body)
 
 
 def _received(
@@ -142,7 +141,7 @@ def _settled(
     shard: ShardState, event: None, market: None, entry: be.CouponSettled, at_ms: int
 ) -> None:
     coupon = _bettor(shard, entry).coupons[entry.bet_id]
-    coupon.status, coupon.settlement = _RESULTS[entry.result], entry.settlement
+    coupon.status, coupon.settlement = RESULTS[entry.result], entry.settlement
     coupon.payout_minor, coupon.postings = entry.payout_minor, entry.postings
     due_ms = at_ms + EVENT_RETENTION_MS
     _coupon_timer(shard, entry)
@@ -195,10 +194,27 @@ def _posted(
     bettor.balance_minor = entry.balance_minor
     if entry.kind == "stake":
         bettor.held_minor -= bettor.holds.pop((entry.source, entry.bet_id), 0)
+    elif entry.of_market:
+        held = bettor.exposures.get((entry.source, entry.of_market), 0) - entry.released_minor
+        _hold_for_market(bettor, (entry.source, entry.of_market), held)
     elif not entry.source:
         bettor.references[entry.bet_id] = None
         if len(bettor.references) > REFERENCES_PER_BETTOR_MAX:
             del bettor.references[next(iter(bettor.references))]
+
+
+def _exposure_was_held(
+    shard: ShardState, event: None, market: None, entry: be.ExposureWasHeld, at_ms: int
+) -> None:
+    bettor = _bettor(shard, entry)
+    bettor.held_minor -= bettor.holds.pop((entry.source, entry.bet_id), 0)
+    _hold_for_market(bettor, (entry.source, entry.of_market), entry.held_minor)
+
+
+def _hold_for_market(bettor: BettorState, where: tuple[str, str], held_minor: int) -> None:
+    bettor.held_minor += held_minor - bettor.exposures.pop(where, 0)
+    if held_minor:
+        bettor.exposures[where] = held_minor
 
 
 def _funds_held(
@@ -269,6 +285,7 @@ APPLY_TO_BETTORS: Final[dict[type, Callable[..., None]]] = {
     be.FundsRefused: _nothing,
     be.FundsReleased: _released,
     be.FundsPosted: _posted,
+    be.ExposureWasHeld: _exposure_was_held,
     be.FundsHeld: _funds_held,
     be.LegHeld: _leg_held,
     be.LegRefused: _nothing,

@@ -19,6 +19,7 @@ from pipelines.shard.state import (
     CASHED_OUT,
     PENDING,
     STATUS_NAMES,
+    AnyBet,
     Bet,
     EventState,
     MarketState,
@@ -125,7 +126,7 @@ def shares_of(bet: Bet, closed_minor: int) -> int:
     return bet.pays_minor() * closed_minor // bet.stake_minor
 
 
-def _worth(market: MarketState, bet: Bet, kept_minor: int) -> tuple[int, int] | Code:
+def _worth(market: MarketState, bet: AnyBet, kept_minor: int) -> tuple[int, int] | Code:
     """Return what a bet, or all of it but the kept part of its stake, is bought back for now.
 
     With its selection's odds; or why it is not.
@@ -147,6 +148,7 @@ def _worth(market: MarketState, bet: Bet, kept_minor: int) -> tuple[int, int] | 
         return Code.RUNNER_REMOVED
     odds_e4, closed = book.odds(bet.selection_id), bet.stake_minor - kept_minor
     if isinstance(book, LmsrBook):
+        assert not isinstance(bet, Order)
         amount = book.proceeds_minor(bet.selection_id, shares_of(bet, closed))
         return (amount, odds_e4) if amount else Code.CASH_OUT_UNAVAILABLE
     assert isinstance(book, FixedBook)

@@ -1,7 +1,5 @@
 """What the entries of events, markets and settlements change in the state; called by `evolve`."""
 
-from typing import Final
-
 from pipelines.books.engines import open_book
 from pipelines.books.exchange import ExchangeBook
 from pipelines.books.fixed import FixedBook
@@ -11,24 +9,21 @@ from pipelines.messages import cash_out_entries as co
 from pipelines.messages import entries as e
 from pipelines.shard.clock import timers_of
 from pipelines.shard.isolation_changes import retire_when_settled
+from pipelines.shard.market_funds import MarketFunds
 from pipelines.shard.order import Order
-from pipelines.shard.risk_changes import count_bet, note_prices
+from pipelines.shard.risk_changes import count_bet, forget_market, note_prices
 from pipelines.shard.settling_changes import arm
 from pipelines.shard.state import (
     ACCEPTED,
     CASHED_OUT,
     EARLY,
-    LOST,
-    VOID,
-    WON,
+    RESULTS,
     EventState,
     MarketState,
     Settling,
     ShardState,
     ShareBet,
 )
-
-RESULTS: Final = {"win": WON, "loss": LOST, "void": VOID}
 
 
 def event_opened(
@@ -58,6 +53,8 @@ def event_retired(
 ) -> None:
     """The event is forgotten, its id remembered for a while."""
     shard.account_markets -= sum(m.definition.accounts for m in event.markets.values())
+    for one in event.markets.values():
+        forget_market(shard, event, one)
     shard.timers.remove("retire", event.event_id, "", "")
     timers_of(shard, event, "start").remove("start", event.event_id, "", "")
     del shard.events[event.event_id]
@@ -84,6 +81,7 @@ def market_opened(
         event_seq=entry.event_seq,
         at_ms=at_ms,
         exchange=book if isinstance(book, ExchangeBook) else None,
+        funds=MarketFunds() if m.accounts and m.engine == "exchange" else None,
     )
     shard.account_markets += m.accounts
     shard.timers.remove("retire", event.event_id, "", "")
@@ -146,11 +144,12 @@ def bet_settled(
     bet = event.bets.of(entry.client_id, entry.bet_id)
     assert bet is not None
     bet.status = RESULTS[entry.result]
-    count_bet(event, bet, -1)
+    count_bet(shard, event, bet, -1)
     bet.payout_minor = entry.payout_minor
     bet.settlement = entry.settlement
     market.escrow_minor -= entry.payout_minor
     if not entry.settlement:
+        assert not isinstance(bet, Order)
         market.book.give_back(bet.selection_id, bet.stake_minor, bet.odds_e4, bet.pays_minor())
         return
     settling = market.settling
@@ -187,7 +186,7 @@ def bet_unsettled(
     bet = event.bets.of(entry.client_id, entry.bet_id)
     assert bet is not None
     bet.status, bet.payout_minor = ACCEPTED, 0
-    count_bet(event, bet, 1)
+    count_bet(shard, event, bet, 1)
     market.escrow_minor += entry.payout_minor
     settling = market.settling
     if settling is not None and settling.kind == "reopen_part":
@@ -225,13 +224,14 @@ def cashed_out(
     """A bet is closed by its bettor: paid, and what is left of its stake is the house's."""
     bet = event.bets[(entry.client_id, entry.bet_id)]
     bet.status = CASHED_OUT
-    count_bet(event, bet, -1)
+    count_bet(shard, event, bet, -1)
     bet.payout_minor = entry.amount_minor
     rest = bet.stake_minor - entry.amount_minor
     market.escrow_minor -= bet.stake_minor
     market.cashed_out_minor += rest
     book = market.book
     assert isinstance(book, FixedBook | LmsrBook)
+    assert not isinstance(bet, Order)
     book.give_back(bet.selection_id, bet.stake_minor, bet.odds_e4, bet.pays_minor())
     book.total += rest
 
@@ -247,13 +247,14 @@ def partly_cashed_out(
     key = (entry.client_id, entry.bet_id)
     bet, book = event.bets[key], market.book
     assert isinstance(book, FixedBook | LmsrBook)
+    assert not isinstance(bet, Order)
     event.parts.setdefault(key, bet.stake_minor)
-    count_bet(event, bet, -1)
+    count_bet(shard, event, bet, -1)
     book.give_back(bet.selection_id, bet.stake_minor, bet.odds_e4, bet.pays_minor())
     bet.stake_minor = entry.stake_minor
     if isinstance(bet, ShareBet):
         bet.shares_minor = entry.shares_minor
     book.keep(bet.selection_id, bet.stake_minor, bet.odds_e4, bet.pays_minor())
     book.total += entry.closed_minor - entry.amount_minor
-    count_bet(event, bet, 1)
+    count_bet(shard, event, bet, 1)
     market.escrow_minor -= entry.closed_minor

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from pipelines.shard.state import EventState, ShardState
 from pipelines.shard.timers import Timer, Timers
 
-#: Forgetting, waiting for another shard and long settlements go by wall time for all events.
-WALL_KINDS = frozenset({"retire", "hold", "settle"})
+#: Forgetting, what is between shards and long settlements go by wall time for all events.
+WALL_KINDS = frozenset({"retire", "hold", "settle", "surplus"})
 
 __all__ = ["due_timers", "next_due_ms", "time_of", "timers_of"]
 

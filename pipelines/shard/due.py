@@ -9,6 +9,7 @@ from pipelines.shard.bets import decide_due_bet
 from pipelines.shard.coupons import decide_due_coupon
 from pipelines.shard.funds import decide_late_funds
 from pipelines.shard.operations import decide_settling
+from pipelines.shard.order_funds import released
 from pipelines.shard.state import PENDING, ShardState, Timer
 
 __all__ = ["decide_due"]
@@ -30,6 +31,8 @@ def decide_due(shard: ShardState, timer: Timer) -> Iterable[e.Entry | Send]:
         return decide_settling(shard, event, event.markets[client_id])
     if kind == "hold":
         return [decide_late_funds(event, client_id, bet_id)]
+    if kind == "surplus":
+        return [released(event, client_id, bet_id)]
     head = (key, event.seq + 1, "", 0)
     if kind == "start":
         return [e.EventIsStarting(*head, event.name)]

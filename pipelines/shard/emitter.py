@@ -5,20 +5,23 @@ decided it, is emitted here too: the word to a bettor's account, and to the coup
 legs.
 """
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import msgspec
 
 from pipelines.codes import Code
 from pipelines.messages import entries as e
+from pipelines.messages.apart import apart
 from pipelines.messages.bettor_entries import TransferSent
 from pipelines.messages.dead_letters import DeadLetter
 from pipelines.messages.transfers import MarketEnded, Send, Transfer
 from pipelines.ports import Output, Positions, Record
 from pipelines.shard.evolve import evolve
 from pipelines.shard.funds import follow
-from pipelines.shard.image import UNSEEN, image_of
+from pipelines.shard.image import UNSEEN, image_bytes
 from pipelines.shard.legs import reopen_legs, settle_legs
+from pipelines.shard.settling_changes import outcome_followed
 from pipelines.shard.state import ShardState
 from pipelines.shard.unanswerable import letter_of
 from pipelines.topics import DEAD_LETTERS, JOURNAL, ODDS, TRANSFERS
@@ -27,7 +30,7 @@ __all__ = ["JOURNAL_VERSION", "Drained", "Emitter"]
 
 JOURNAL_VERSION = 1
 
-_BETS_TAKEN = frozenset({e.BetAccepted, e.BetPartlyAccepted, e.BetConfirmed})
+_BETS_TAKEN = frozenset({e.BetAccepted, e.BetPartlyAccepted, e.BetConfirmed, e.BetPartlyConfirmed})
 _ENDS = frozenset({e.MarketSettled, e.MarketUnsettled})
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -69,8 +72,7 @@ class Emitter:
             event = self._state.events.get(event_id)
             market = event.markets.get(market_id) if event is not None else None
             if event is not None and market is not None:  # it may have left for another shard
-                image = image_of(event, market)
-                outputs.append((ODDS, event_id.encode(), _encode(image)))
+                outputs.append((ODDS, event_id.encode(), image_bytes(event, market)))
                 images += 1
         outputs += sent
         outputs += [(DEAD_LETTERS, key, _encode(letter)) for key, letter in dead]
@@ -90,7 +92,51 @@ class Emitter:
         number = state.transfers_sent + 1
         transfer = Transfer(1, state.partition, number, one.to, one.body)
         self._sent.append((TRANSFERS, one.to.encode(), _encode(transfer)))
-        self.emit(TransferSent("", 0, "", 0, one.to, number, one.body), state.now_ms)
+        self.emit(TransferSent("", 0, "", 0, one.to, number, one.body), max(state.now_ms, wall_ms))
+
+    def apply_all(self, decided: Iterable[e.Entry | Send], at_ms: int, wall_ms: int = 0) -> None:
+        """Emit what was decided together; outcomes of a market's bets, by the million, shorter."""
+        state, add = self._state, self._records.append
+        behind: type | None = None  # the kind of outcome whose first was applied in full
+        for one in decided:
+            outcome = one if type(one) is e.BetSettled or type(one) is e.BetUnsettled else None
+            if outcome is None or type(outcome) is not behind:
+                self.apply(one, at_ms, wall_ms)
+                behind = None
+                if outcome is not None and self._follows_plainly(outcome):
+                    behind = type(outcome)
+                    event = state.events[outcome.event_id]
+                    market = event.markets[outcome.market_id]
+                continue
+            number = state.shard_seq + 1
+            outcome_followed(state, event, market, outcome)
+            add(
+                e.JournalRecord(
+                    JOURNAL_VERSION,
+                    number,
+                    at_ms,
+                    self.bets_next,
+                    self.events_next,
+                    outcome,
+                    wall_ms,
+                    self.transfers_next,
+                )
+            )
+
+    def _follows_plainly(self, outcome: e.BetSettled | e.BetUnsettled) -> bool:
+        """Return whether `outcome_followed` may apply what comes behind an outcome."""
+        state = self._state
+        event = state.events[outcome.event_id]
+        market = event.markets[outcome.market_id]
+        settling = market.settling
+        return (
+            not state.account_markets
+            and event.risk is None
+            and state.risk_over(event) is None
+            and market.exchange is None
+            and settling is not None
+            and settling.kind in ("settle", "roll_back")
+        )
 
     def emit(self, entry: e.Entry, at_ms: int, wall_ms: int = 0) -> None:
         """Apply an entry, and what follows from it."""
@@ -110,13 +156,12 @@ class Emitter:
         if not entry.market_seq:
             return
         kind = type(entry)
-        if state.account_markets and (send := follow(state, entry)) is not None:
-            self.apply(send, at_ms)
-        if kind in _ENDS and state.events[entry.event_id].guest:
-            ended = MarketEnded(entry.event_id, entry.market_id, kind is e.MarketSettled)
-            self.apply(Send(entry.event_id, ended), at_ms)
-        if kind in _ENDS and state.events[entry.event_id].markets[entry.market_id].legs:
-            self._legs(entry, at_ms)
+        if state.account_markets:
+            for part in apart(entry):
+                if (send := follow(state, part)) is not None:
+                    self.apply(send, at_ms)
+        if kind in _ENDS:
+            self._ended(entry, at_ms)
         if kind in UNSEEN:
             return
         where = (entry.event_id, entry.market_id)
@@ -124,6 +169,16 @@ class Emitter:
             kind not in _BETS_TAKEN or state.events[where[0]].markets[where[1]].book.moves_on_bets
         ):
             self._dirty[where] = None
+
+    def _ended(self, entry: e.Entry, at_ms: int) -> None:
+        """A market is settled, or open again: whom that concerns elsewhere is told."""
+        event = self._state.events[entry.event_id]
+        if event.guest:
+            settled = isinstance(entry, e.MarketSettled)
+            ended = MarketEnded(entry.event_id, entry.market_id, settled)
+            self.apply(Send(entry.event_id, ended), at_ms)
+        if event.markets[entry.market_id].legs:
+            self._legs(entry, at_ms)
 
     def _legs(self, entry: e.Entry, at_ms: int) -> None:
         """A result, or its rollback, is complete: so is it for the legs of coupons."""

@@ -11,8 +11,10 @@ from pipelines.messages import entries as e
 from pipelines.messages.account_operations import AccountOperation
 from pipelines.messages.isolation_entries import RequestTaken
 from pipelines.messages.isolation_operations import IsolationOperation
-from pipelines.messages.operations import BetsVoided, Result
+from pipelines.messages.operations import BetsVoided, Operation, Result
+from pipelines.messages.order_entries import OrderCancelled, OrderPending, OrderPlaced
 from pipelines.messages.requests import BetRequest
+from pipelines.messages.risk_operations import ShardRiskSet
 from pipelines.messages.transfers import Forwarded, Send
 from pipelines.ports import Record
 from pipelines.shard.account import decide_account
@@ -42,17 +44,20 @@ from pipelines.shard.isolation import decide_isolation
 from pipelines.shard.keys import Keys
 from pipelines.shard.legs import void_legs
 from pipelines.shard.operations import decide_operation
+from pipelines.shard.order_funds import with_order_funds
 from pipelines.shard.requests import decide_request
+from pipelines.shard.risk_desk import decide_shard_risk
 from pipelines.shard.state import EventState, ShardState
 from pipelines.shard.unanswerable import lettered, refusal_of
 from pipelines.topics import BETS, TRANSFERS
 
 __all__ = ["Drained", "Engine"]
 
-_BETS_TAKEN = frozenset({e.BetAccepted, e.BetPartlyAccepted, e.BetConfirmed})
 #: Entries that set a timer by wall time, whatever their event's clock.
 _BY_WALL = frozenset({e.MarketResulted, e.MarketSettled})
-_ENDS = frozenset({e.MarketSettled, e.MarketUnsettled})
+
+#: First entries of answers that may have to wait for money; a replace begins with a cancel.
+_COSTS = e.BetAccepted | e.BetPending | OrderPlaced | OrderPending | OrderCancelled
 
 Answer = e.Entry | list[e.Entry] | list[e.Entry | Send]
 
@@ -63,31 +68,37 @@ class Engine:
     def __init__(self, state: ShardState, partitions: int = 1, lanes: int = 1) -> None:
         self.state = state
         self._partitions = partitions
-        self._lanes = lanes
+        self.lanes = lanes
         self._out = Emitter(state)
         self._emit = self._out.emit
         self._apply = self._out.apply
-        self._key_of = Keys().read
+        keys = Keys()
+        self._keys = keys.known
+        self._key_of = keys.read
 
     def process(self, record: Record) -> None:
         """Decide one input record; it leaves at least one journal entry."""
-        if record.topic == TRANSFERS:
-            self._transfer(record)
-            return
-        if record.topic == BETS:
-            self._out.bets_next = record.offset + 1
-            key = self._key_of(record.key)
-            if key is not None and record.client_id:
-                request = decode_plain(record.value)
+        topic, _, offset, _, raw_key, value, client_id = record
+        if topic == BETS:
+            self._out.bets_next = offset + 1
+            key = self._keys.get(raw_key) or self._key_of(raw_key)
+            if key is not None and client_id:
+                request = decode_plain(value)
                 if type(request) is BetRequest:
                     self._plain_bet(record, key, request)
                     return
-            incoming = decode_bets(record.value, record.client_id)
+                if request is not None:
+                    self._request(record, key, Incoming(client_id, "", request))
+                    return
+            incoming = decode_bets(value, client_id)
             if key is None:
                 self._without_key(record, incoming)
                 return
             for one in incoming:
                 self._request(record, key, one)
+            return
+        if topic == TRANSFERS:
+            self._transfer(record)
             return
         self._out.events_next = record.offset + 1
         self._operation(record)
@@ -111,34 +122,29 @@ class Engine:
         """Decide the common case, with as few calls as can be."""
         state = self.state
         event = state.events.get(key)
-        if event is not None and event.feed_clock:
-            at_ms, timers, feed = event.now_ms, event.timers, event
-        else:
-            at_ms, timers, feed = max(state.now_ms, record.timestamp_ms), state.timers, None
-        if timers.due_ms <= at_ms:
-            self._fire(feed, at_ms)
+        if event is not None and (event.feed_clock or event.away):
+            # It has a clock of its own, or markets in other shards.
+            one = Incoming(record.client_id, "", request)
+            self._request(record, key, one, record.value or b"")
+            return
+        at_ms = record.timestamp_ms
+        if at_ms < state.now_ms:
+            at_ms = state.now_ms
+        if state.timers.due_ms <= at_ms:
+            self._fire(None, at_ms)
             event = state.events.get(key)
-        if event is not None and event.away:
-            value = record.value or b""
-            elsewhere = request_elsewhere(state, event, record.client_id, request, value)
-            if elsewhere is not None:
-                self._apply(decide_forward(event, elsewhere), at_ms)
-                return
         answer = decide_bet(state, event, key, record.client_id, request, at_ms)
-        if state.account_markets:
+        if state.account_markets or type(answer) is list:
             self._answer(record, key, answer, at_ms)
-        elif type(answer) is list:
-            for one in answer:
-                self._emit(one, at_ms)
         else:
             self._emit(answer, at_ms)  # type: ignore[arg-type]
 
-    def _request(self, record: Record, key: str, one: Incoming) -> None:
+    def _request(self, record: Record, key: str, one: Incoming, value: bytes = b"") -> None:
         state = self.state
         event = self._pass_time(record, key)
         at_ms = time_of(state, event, 0, record.timestamp_ms)
         if event is not None and event.away and one.client_id:
-            elsewhere = request_elsewhere(state, event, one.client_id, one.request)
+            elsewhere = request_elsewhere(state, event, one.client_id, one.request, value)
             if elsewhere is not None:
                 self._apply(decide_forward(event, elsewhere), at_ms)
                 return
@@ -152,12 +158,15 @@ class Engine:
         """Emit the answer to a request; on a market of accounts a bet waits for its money."""
         found: Sequence[e.Entry | Send] = answer if isinstance(answer, list) else [answer]
         first, wall_ms = found[0], 0
-        if self.state.account_markets and isinstance(first, e.BetAccepted | e.BetPending):
+        if self.state.account_markets and isinstance(first, _COSTS):
             event = self.state.events[key]
             market = event.markets[first.market_id]
             if market.definition.accounts:
                 wall_ms = max(self.state.now_ms, record.timestamp_ms)
-                found = [*with_funds(market, first, at_ms, wall_ms), *found[1:]]
+                if market.funds is not None:
+                    found = with_order_funds(event, market, found, at_ms, wall_ms)
+                else:
+                    found = [*with_funds(market, first, at_ms, wall_ms), *found[1:]]
                 wall_ms = wall_ms if event.feed_clock else 0
         for one in found:
             self._apply(one, at_ms, wall_ms)
@@ -202,7 +211,7 @@ class Engine:
                 self._apply(one, at_ms)
             return
         operation = decode_operation(item.value)
-        assert not isinstance(operation, Unreadable | AccountOperation | IsolationOperation)
+        assert isinstance(operation, Operation)
         for entry in decide_operation(state, key, operation, at_ms):
             self._emit(entry, at_ms)
 
@@ -222,6 +231,11 @@ class Engine:
             for entry in decide_account(state, key, operation):
                 self._emit(entry, time_of(state, None, 0, record.timestamp_ms))
             return
+        if isinstance(operation, ShardRiskSet):
+            self._pass_time(record, key)
+            found = decide_shard_risk(state, key, operation)
+            self._emit(found, time_of(state, None, 0, record.timestamp_ms))
+            return
         wall_ms = max(state.now_ms, record.timestamp_ms)
         if isinstance(operation, Result):
             self._fire(None, wall_ms)  # settling sets a timer by wall time, whatever the clock
@@ -229,7 +243,7 @@ class Engine:
         feed = event is not None and event.feed_clock
         at_ms = time_of(state, event, operation.at_ms, record.timestamp_ms)
         if isinstance(operation, IsolationOperation):
-            for one in decide_isolation(state, key, operation, self._partitions, self._lanes):
+            for one in decide_isolation(state, key, operation, self._partitions, self.lanes):
                 self._apply(one, at_ms)
             return
         if event is not None and event.away:
@@ -237,13 +251,15 @@ class Engine:
             if elsewhere is not None:
                 self._apply(elsewhere, at_ms)
                 return
-        for entry in decide_operation(state, key, operation, at_ms):
-            if isinstance(entry, e.EventWasOpened) and entry.clock == "feed":
-                self._emit(entry, operation.at_ms)
-            elif feed and type(entry) in _BY_WALL:
-                self._emit(entry, at_ms, wall_ms)
-            else:
-                self._emit(entry, at_ms)
+        decided = decide_operation(state, key, operation, at_ms)
+        if event is not None and not feed:
+            self._out.apply_all(decided, at_ms)
+        else:
+            for entry in decided:
+                if isinstance(entry, e.EventWasOpened) and entry.clock == "feed":
+                    self._emit(entry, operation.at_ms)
+                else:
+                    self._emit(entry, at_ms, wall_ms if feed and type(entry) in _BY_WALL else 0)
         if isinstance(operation, BetsVoided) and event is not None:
             for one in void_legs(event, operation):
                 self._apply(one, at_ms)
@@ -253,7 +269,10 @@ class Engine:
         state = self.state
         event = state.events.get(key)
         at_ms = time_of(state, event, stated_ms, record.timestamp_ms)
-        self._fire(event if event is not None and event.feed_clock else None, at_ms)
+        feed = event if event is not None and event.feed_clock else None
+        if (state.timers if feed is None else feed.timers).due_ms > at_ms:
+            return event
+        self._fire(feed, at_ms)
         return state.events.get(key)
 
     def _without_key(self, record: Record, incoming: list[Incoming]) -> None:
@@ -287,8 +306,7 @@ class Engine:
         timers = self.state.timers if feed is None else feed.timers
         for timer in due_timers(timers, until_ms):
             event = self.state.events.get(timer[3]) if timer[2] in ("hold", "settle") else None
-            at_ms, wall_ms = timer[0], 0
+            at_ms, wall_ms = timer[0], timer[0] if timer[2] == "surplus" else 0
             if event is not None and event.feed_clock:
                 at_ms, wall_ms = event.now_ms, timer[0]
-            for one in decide_due(self.state, timer):
-                self._apply(one, at_ms, wall_ms)
+            self._out.apply_all(decide_due(self.state, timer), at_ms, wall_ms)

@@ -14,9 +14,11 @@ from pipelines.limits import TRANSFER_DEADLINE_MS
 from pipelines.messages import bettor_entries as be
 from pipelines.messages import cash_out_entries as co
 from pipelines.messages import entries as e
+from pipelines.messages import order_entries as oe
 from pipelines.messages import transfers as t
 from pipelines.shard.bettor import bettor_key
 from pipelines.shard.numbering import Numbers
+from pipelines.shard.order_funds import follow_order
 from pipelines.shard.state import PENDING, EventState, MarketState, ShardState
 
 __all__ = ["decide_funds_answered", "decide_late_funds", "follow", "with_funds"]
@@ -47,6 +49,7 @@ def with_funds(
         due_ms,
         hold_ms=wall_ms + TRANSFER_DEADLINE_MS,
         referred=isinstance(answer, e.BetPending) and answer.referred,
+        accept_partial=isinstance(answer, e.BetPending) and answer.accept_partial,
     )
     body = t.FundsAsked(answer.event_id, answer.bet_id, answer.stake_minor)
     return [pending, t.Send(bettor_key(answer.client_id), body)]
@@ -79,18 +82,22 @@ def decide_late_funds(event: EventState, client_id: str, bet_id: str) -> e.BetDe
 
 def follow(shard: ShardState, entry: e.Entry) -> t.Send | None:
     """Return what a bet's account is told of an entry, which the state holds already."""
-    make = _FOLLOW.get(type(entry))
-    if make is None:
+    kind = type(entry)
+    make = _FOLLOW.get(kind)
+    if make is None and kind not in _OF_ORDERS:
         return None
     event = shard.events[entry.event_id]
-    if not event.markets[entry.market_id].definition.accounts:
+    market = event.markets[entry.market_id]
+    if market.funds is not None:
+        return follow_order(market, entry)
+    if make is None or not market.definition.accounts:
         return None
     body = make(event, entry)
     assert isinstance(entry, e.BetReference)
     return None if body is None else t.Send(bettor_key(entry.client_id), body)
 
 
-def _taken(event: EventState, entry: e.BetConfirmed) -> t.Body:
+def _taken(event: EventState, entry: e.BetConfirmed | e.BetPartlyConfirmed) -> t.Body:
     stake_minor = event.bets[(entry.client_id, entry.bet_id)].stake_minor
     return t.FundsTaken(entry.event_id, entry.bet_id, stake_minor)
 
@@ -116,8 +123,13 @@ def _payment(entry: e.BetSettled | e.BetUnsettled, amount_minor: int) -> t.Body:
     return t.FundsPaid(entry.event_id, entry.bet_id, amount_minor, entry.settlement)
 
 
+#: Of exchange markets, beside refusals and cancels.
+_OF_ORDERS: Final = frozenset(
+    {oe.OrderConfirmed, oe.AccountSettled, oe.AccountUnsettled, oe.ExposureRaised}
+)
 _FOLLOW: Final[dict[type, Callable[[EventState, Any], t.Body | None]]] = {
     e.BetConfirmed: _taken,
+    e.BetPartlyConfirmed: _taken,
     e.BetDeclined: _returned,
     e.BetCancelled: _returned,
     e.BetSettled: _paid,

@@ -5,7 +5,10 @@ from collections.abc import Iterator
 
 import msgspec
 
-from pipelines.shard.state import EventState, ShardState
+from pipelines.shard.order import Order
+from pipelines.shard.order_hash import hashed_order
+from pipelines.shard.order_parts import places_of
+from pipelines.shard.state import AnyBet, EventState, MarketState, ShardState
 
 __all__ = ["state_hash"]
 
@@ -38,6 +41,8 @@ def _parts(shard: ShardState) -> Iterator[bytes]:
     )
     if shard.arriving:
         yield _encode(list(shard.arriving.items()))
+    if shard.risk is not None:
+        yield _encode(shard.risk.hashed())
     for key, bettor in shard.bettors.items():
         yield _encode((key, bettor))
     for event in shard.events.values():
@@ -55,7 +60,7 @@ def _event_parts(event: EventState) -> Iterator[bytes]:
             event.seq,
             event.now_ms,
             list(event.timers),
-            list(event.refusals.values()),
+            [_bet(one, {}) for one in event.refusals.values()],
             event.risk.hashed() if event.risk is not None else None,
             list(event.parts.items()),
         )
@@ -63,11 +68,14 @@ def _event_parts(event: EventState) -> Iterator[bytes]:
     if event.guest or event.guests or event.away or event.routed:
         away = list(event.away.items())
         yield _encode((event.guest, event.guests, away, list(event.routed.items())))
+    places: dict[int, int] = {}
     for market in event.markets.values():
+        if market.exchange is not None:
+            places |= places_of(market.bets)
         yield _encode(
             (
                 market.definition,
-                market.book.hashed(),
+                _book(market, places),
                 list(market.selections.items()),
                 market.status,
                 market.in_play,
@@ -89,6 +97,7 @@ def _event_parts(event: EventState) -> Iterator[bytes]:
                 list(market.commissions.items()),
                 list(market.holds.items()),
                 list(market.referred),
+                list(market.partial),
                 list(market.legs.items()),
                 market.factors,
                 market.finish,
@@ -99,5 +108,16 @@ def _event_parts(event: EventState) -> Iterator[bytes]:
                 [(bet.client_id, bet.bet_id) for bet in market.bets],  # settled in this order
             )
         )
+        if market.funds is not None:
+            yield _encode(market.funds)
     for bet in event.bets.values():
-        yield _encode(bet)
+        yield _encode(_bet(bet, places))
+
+
+def _book(market: MarketState, places: dict[int, int]) -> object:
+    book = market.exchange
+    return market.book.hashed() if book is None else book.hashed_by(places)
+
+
+def _bet(bet: AnyBet, places: dict[int, int]) -> object:
+    return hashed_order(bet, places.get(id(bet), 0)) if isinstance(bet, Order) else bet

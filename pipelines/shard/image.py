@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Final
 
-from msgspec import structs
+import msgspec
+from msgspec import Raw, structs
 
 from pipelines.books.exchange import ExchangeBook, Runner
 from pipelines.books.fixed import FixedBook
@@ -21,7 +22,9 @@ from pipelines.messages.operations import Selection
 from pipelines.shard.order_sp import near_and_far_e4
 from pipelines.shard.state import EARLY, EventState, MarketState
 
-__all__ = ["UNSEEN", "image_of"]
+__all__ = ["UNSEEN", "image_bytes", "image_of"]
+
+_encode = msgspec.msgpack.Encoder().encode
 
 #: Entries that change nothing that bettors see of a market.
 UNSEEN: Final = frozenset(
@@ -52,6 +55,9 @@ UNSEEN: Final = frozenset(
         oe.CommissionCharged,
         oe.CommissionReturned,
         oe.DiscountsWereSet,
+        oe.AccountSettled,
+        oe.AccountUnsettled,
+        oe.ExposureRaised,
         be.FundsHeld,
         be.LegHeld,
         be.LegRefused,
@@ -84,6 +90,32 @@ def image_of(event: EventState, market: MarketState) -> OddsImage:
     if market.settled and not market.refund:
         placed = _placed(market)
         selections = tuple(_settled(s, market.winners, placed) for s in selections)
+    return _image(event, market, staked, selections)
+
+
+def image_bytes(event: EventState, market: MarketState) -> bytes:
+    """Return the image of a market as it is written, the same as of `image_of`."""
+    book = market.exchange
+    if book is None or (market.settled and not market.refund):
+        return _encode(image_of(event, market))
+    staked = 0
+    selections: list[Raw] = []
+    for selection_id, runner in book.runners.items():
+        shown = runner.shown
+        if shown is None or book.crossing:
+            shown = _show(selection_id, runner, market, book)
+        selections.append(shown[1])
+        staked += runner.traded_minor
+    return _encode(_image(event, market, staked, tuple(selections)))
+
+
+def _image(
+    event: EventState,
+    market: MarketState,
+    staked_minor: int,
+    selections: tuple[SelectionImage, ...] | tuple[Raw, ...],
+) -> OddsImage:
+    definition, book = market.definition, market.book
     return OddsImage(
         event.event_id,
         market.event_seq,
@@ -99,9 +131,9 @@ def image_of(event: EventState, market: MarketState) -> OddsImage:
         market.bet_delay_ms,
         event.start_ms,
         market.at_ms,
-        staked,
+        staked_minor,
         market.settlement,
-        selections,
+        selections,  # type: ignore[arg-type]
         market_maker=_maker(book) if isinstance(book, LmsrBook) else None,
     )
 
@@ -135,20 +167,28 @@ def _with_probabilities(
 
 def _of_exchange(market: MarketState, book: ExchangeBook) -> tuple[SelectionImage, ...]:
     """Return all selections; one in which nothing changed as it was shown before."""
-    found = []
-    for selection in market.definition.selections:
-        runner = book.runners[selection.selection_id]
-        image = runner.shown
-        if book.crossing or not isinstance(image, SelectionImage):
-            image = runner.shown = _with_depth(selection, runner, market, book)
-        found.append(image)
-    return tuple(found)
+    return tuple(
+        [
+            _show(selection_id, runner, market, book)[0]
+            if runner.shown is None or book.crossing
+            else runner.shown[0]
+            for selection_id, runner in book.runners.items()
+        ]
+    )
+
+
+def _show(
+    selection_id: int, runner: Runner, market: MarketState, book: ExchangeBook
+) -> tuple[SelectionImage, Raw]:
+    """Return a selection as it is, and as it is written, and keep both."""
+    image = _with_depth(runner, selection_id, market, book)
+    runner.shown = (image, Raw(_encode(image)))
+    return runner.shown
 
 
 def _with_depth(
-    selection: Selection, runner: Runner, market: MarketState, book: ExchangeBook
+    runner: Runner, selection_id: int, market: MarketState, book: ExchangeBook
 ) -> SelectionImage:
-    selection_id = selection.selection_id
     near = far = virtual_back = virtual_lay = 0
     if market.definition.bsp_market and not book.reconciled and runner.active:
         near, far = near_and_far_e4(runner)
@@ -160,16 +200,16 @@ def _with_depth(
         shown = sorted(islice(reversed(traded), TRADED_PRICES_SHOWN))
     else:
         shown = sorted(traded)
-    to_back = runner.lays.depth(book.depth)
+    to_back = runner.lays.depth()
     return SelectionImage(
         selection_id,
-        selection.name,
+        runner.name,
         market.selections[selection_id],
         max(virtual_back, to_back[0][0] if to_back else 0),
         runner.traded_minor,
         ExchangeImage(
             to_back,
-            runner.backs.depth(book.depth),
+            runner.backs.depth(),
             virtual_back,
             virtual_lay,
             runner.last_odds_e4,

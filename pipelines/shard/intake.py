@@ -19,7 +19,9 @@ from pipelines.shard.state import ShardState
 __all__ = ["decide_transfer"]
 
 _OF_MARKETS = t.MarketMoved | t.MarketAskedBack | t.MarketEnded | t.EventEnded
-_TO_ACCOUNTS = t.FundsAsked | t.FundsReturned | t.FundsTaken | t.FundsPaid
+_TO_ACCOUNTS = (
+    t.FundsAsked | t.FundsReturned | t.FundsTaken | t.FundsPaid | t.ExposureHeld | t.MarketPosted
+)
 
 
 def decide_transfer(shard: ShardState, transfer: t.Transfer) -> Iterator[e.Entry | t.Send]:

@@ -9,6 +9,7 @@ from pipelines.messages import isolation_entries as ie
 from pipelines.messages.transfers import Forwarded
 from pipelines.shard.away import Away
 from pipelines.shard.parcel import Parcel, timers_named, unpacked
+from pipelines.shard.risk_changes import count_market, forget_market
 from pipelines.shard.state import BetKey, EventState, MarketState, ShardState
 
 __all__ = ["APPLY_TO_ISOLATION", "remember", "retire_when_settled"]
@@ -50,6 +51,7 @@ def _handed_over(
     market_id = entry.market_id
     for timer in timers_named(shard, event, market):
         shard.timers.remove(*timer[2:])
+    forget_market(shard, event, market)
     del event.markets[market_id]
     for kept in (event.bets, event.refusals):
         for key in [key for key, bet in kept.items() if bet.market_id == market_id]:
@@ -91,6 +93,7 @@ def _arrived(
     for bet in parcel.refusals:
         event.refusals[bet.client_id, bet.bet_id] = bet
     event.parts.update(parcel.stakes_asked)
+    count_market(shard, event, found)
     if event.away.pop(market_id, None) is not None:
         for key in [key for key, at in event.routed.items() if at == market_id]:
             del event.routed[key]

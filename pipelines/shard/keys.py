@@ -11,16 +11,19 @@ __all__ = ["Keys"]
 
 
 class Keys:
-    """Reads keys; remembers as many as a shard may hold events."""
+    """Reads keys; remembers as many as a shard may hold events.
+
+    `known` is read where a call costs too much.
+    """
 
     def __init__(self) -> None:
-        self._known: dict[bytes, str] = {}
+        self.known: dict[bytes | None, str] = {}
 
     def read(self, key: bytes | None) -> str | None:
         """Return a record's key as an event id, None where it cannot be one."""
         if key is None:
             return None
-        known = self._known.get(key)
+        known = self.known.get(key)
         if known is not None:
             return known
         if not key or len(key) > KEY_LENGTH_MAX * 4:
@@ -32,7 +35,7 @@ class Keys:
         own = text.startswith(BETTOR_KEY_PREFIX)
         if len(text) > (KEY_LENGTH_MAX if own else ID_LENGTH_MAX):
             return None
-        if len(self._known) >= EVENTS_PER_SHARD_MAX:
-            self._known.clear()
-        self._known[key] = text
+        if len(self.known) >= EVENTS_PER_SHARD_MAX:
+            self.known.clear()
+        self.known[key] = text
         return text

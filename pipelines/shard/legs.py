@@ -19,6 +19,7 @@ from pipelines.messages.requests import BetRequest
 from pipelines.shard.bets import recheck
 from pipelines.shard.bettor import bettor_key
 from pipelines.shard.numbering import Numbers
+from pipelines.shard.risk import is_referred, why_not
 from pipelines.shard.state import EventState, MarketState, ShardState
 
 __all__ = ["decide_leg_asked", "decide_leg_ended", "reopen_legs", "settle_legs", "void_legs"]
@@ -88,7 +89,28 @@ def _judge(
         asked.tolerance_e4,
         asked.market_version,
     )
-    return book.price(bet)
+    odds = book.price(bet)
+    if isinstance(odds, Code) or (event.risk is None and shard.risk_over(event) is None):
+        return odds
+    return _at_risk(shard, event, market, asked.client_id, bet, odds)
+
+
+def _at_risk(
+    shard: ShardState,
+    event: EventState,
+    market: MarketState,
+    client_id: str,
+    bet: BetRequest,
+    odds_e4: int,
+) -> int | Code:
+    """Return the odds, or why limits and levers keep a bet from being a leg: it cannot wait."""
+    code = why_not(shard, event, market, client_id, bet, odds_e4)
+    if code is not None:
+        return code
+    if is_referred(event, bet.market_id, client_id):
+        return Code.NOT_COMBINABLE
+    held = event.risk is not None and event.risk.trust(client_id).delay_ms
+    return Code.NOT_COMBINABLE if held else odds_e4
 
 
 def decide_leg_ended(shard: ShardState, key: str, ended: t.LegEnded) -> Decided:

@@ -17,7 +17,7 @@ class Numbers:
         self.market_seq = market.seq
 
     def ahead(self, count: int) -> tuple[str, int, str, int]:
-        """Return the head of the last entry; the next `count` are numbered by the caller."""
+        """Return the head of the last entry; the next `count` numbers are used by the caller."""
         last = (self.event_id, self.event_seq, self.market_id, self.market_seq)
         self.event_seq += count
         self.market_seq += count

@@ -66,8 +66,6 @@ def _exchange_problem(market: o.Market) -> str:
         return problem
     if market.ladder == "ANY" and market.engine != "fixed":
         return "the ladder ANY is for bookmakers"
-    if market.engine == "exchange" and market.accounts:
-        return "an exchange takes no bets from accounts"
     if market.engine != "exchange":
         wrong = market.ladder == "CUSTOM" or market.cross_matching or market.bsp_market
         return "this engine has no ladder of its own, cross-matching or starting price" * wrong

@@ -14,6 +14,7 @@ from pipelines.limits import (
     BETTOR_KEY_PREFIX,
     EVENTS_PER_SHARD_MAX,
     OPERATIONS_WAITING_MAX,
+    SHARD_KEY_PREFIX,
 )
 from pipelines.messages import entries as e
 from pipelines.messages import operations as o
@@ -53,7 +54,7 @@ def decide_operation(
     if operation.event_id != key:
         yield _refused(shard, key, "", name, Code.EVENT_KEY_MISMATCH)
         return
-    if key.startswith(BETTOR_KEY_PREFIX):  # kept for bettors' own books
+    if key.startswith((BETTOR_KEY_PREFIX, SHARD_KEY_PREFIX)):  # kept for what is no event
         yield _refused(shard, key, "", name, Code.INVALID_EVENT_ID)
         return
     event = shard.events.get(key)

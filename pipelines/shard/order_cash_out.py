@@ -49,7 +49,7 @@ def hedge_of(market: MarketState, order: Order) -> Hedge | Code:
 def _walk(levels: Levels, value_e4: int) -> tuple[int, int] | None:
     """Return the size at the best prices whose odds times sizes come to a value, and the worst."""
     size = worst_e4 = 0
-    for odds_e4, waiting in levels.depth(0):
+    for odds_e4, waiting in levels.levels():
         wanted = value_e4 // odds_e4
         if not wanted:
             break

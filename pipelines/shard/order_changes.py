@@ -1,7 +1,6 @@
 """What the entries of orders change in the state; called by `evolve`."""
 
 from collections.abc import Callable
-from sys import intern
 from typing import Any, Final
 
 from pipelines.books.exchange import ExchangeBook
@@ -9,97 +8,26 @@ from pipelines.books.exchange_money import reduced_odds_e4
 from pipelines.limits import ANSWERS_OUTSIDE_MARKETS_MAX
 from pipelines.messages import order_entries as oe
 from pipelines.shard.clock import timers_of
-from pipelines.shard.numbers import shared
+from pipelines.shard.funds_changes import account_settled, account_unsettled, exposure_raised
 from pipelines.shard.order import Order
+from pipelines.shard.order_placing import enter, new_order, placed, traded
 from pipelines.shard.state import ACCEPTED, PENDING, REJECTED, EventState, MarketState, ShardState
 
 __all__ = ["APPLY_TO_ORDERS"]
-
-Fills = tuple[tuple[int, int, bool], ...]
-
-
-def _new(entry: oe.OrderEntry, status: int, at_ms: int) -> Order:
-    # What many orders have in common is kept once.
-    return Order(
-        intern(entry.client_id),
-        entry.bet_id,
-        intern(entry.market_id),
-        entry.selection_id,
-        shared(entry.stake_minor),
-        shared(entry.asked_odds_e4),
-        entry.price_policy,
-        entry.tolerance_e4,
-        entry.market_version,
-        status,
-        0,
-        at_ms,
-        0,
-        0,
-        0,
-        "",
-        entry.side == "LAY",
-        entry.order_type,
-        entry.persistence,
-        entry.time_in_force,
-        entry.min_fill_minor,
-        entry.replaces,
-        entry.persistence,
-    )
-
-
-def _enter(market: MarketState, order: Order, fills: Fills, at_ms: int) -> None:
-    """An order comes into the book: what was matched at once, and what waits."""
-    book = market.exchange
-    assert book is not None
-    book.orders += 1
-    order.number = book.orders
-    matched = 0
-    for odds_e4, size_minor, virtual in fills:
-        market.escrow_minor += order.fill(odds_e4, size_minor, at_ms)
-        matched += size_minor
-        if virtual:  # a trade without a resting order of this selection
-            book.trade(order.selection_id, odds_e4, size_minor)
-    order.matched_minor = matched
-    order.remaining_minor = order.stake_minor - matched
-    market.bets.append(order)
-    if not order.remaining_minor:
-        return
-    if order.order_type != "LIMIT":
-        book.rest_for_sp(order)
-    elif not order.time_in_force:
-        book.rest(order, order.lay)
-
-
-def _placed(
-    shard: ShardState, event: EventState, market: MarketState, entry: oe.OrderPlaced, at_ms: int
-) -> None:
-    order = _new(entry, ACCEPTED, at_ms)
-    bets = event.bets
-    if bets.clashed or bets.by_id.setdefault(entry.bet_id, order) is not order:
-        bets.add(order)
-    if entry.fills or order.time_in_force or order.order_type != "LIMIT":
-        _enter(market, order, entry.fills, at_ms)
-        return
-    # Written out: this runs once for nearly every order.
-    book = market.exchange
-    assert book is not None
-    book.orders = order.number = book.orders + 1
-    order.remaining_minor = entry.stake_minor
-    market.bets.append(order)
-    runner = book.runners[entry.selection_id]
-    runner.shown = None
-    (runner.lays if order.lay else runner.backs).add(order)
 
 
 def _pending(
     shard: ShardState, event: EventState, market: MarketState, entry: oe.OrderPending, at_ms: int
 ) -> None:
-    order = _new(entry, PENDING, at_ms)
+    order = new_order(entry, PENDING, at_ms, entry.stake_minor)
     order.due_ms = entry.due_ms
-    order.remaining_minor = order.stake_minor
     key = (order.client_id, order.bet_id)
     event.bets.add(order)
     market.pending[key] = entry.due_ms
+    if entry.hold_ms:  # the delay counts once the account has answered
+        market.holds[key] = entry.hold_ms
+        shard.timers.add((entry.hold_ms, shard.shard_seq, "hold", event.event_id, *key))
+        return
     timer = (entry.due_ms, shard.shard_seq, "bet", event.event_id, order.client_id, order.bet_id)
     timers_of(shard, event, "bet").add(timer)
 
@@ -107,7 +35,7 @@ def _pending(
 def _rejected(
     shard: ShardState, event: EventState, market: MarketState, entry: oe.OrderRejected, at_ms: int
 ) -> None:
-    order = _new(entry, REJECTED, at_ms)
+    order = new_order(entry, REJECTED, at_ms, 0)
     order.code = entry.code
     event.refusals[(order.client_id, order.bet_id)] = order
     if len(event.refusals) > ANSWERS_OUTSIDE_MARKETS_MAX:
@@ -122,7 +50,7 @@ def _confirmed(
     timers_of(shard, event, "bet").remove("bet", event.event_id, *key)
     order = _order(event, entry)
     order.status, order.at_ms = ACCEPTED, at_ms
-    _enter(market, order, entry.fills, at_ms)
+    enter(market, order, entry.fills, at_ms)
 
 
 def _order(event: EventState, entry: Any) -> Order:
@@ -140,7 +68,6 @@ def _matched(
     odds_e4, size_minor = entry.odds_e4, entry.size_minor
     market.escrow_minor += order.fill(odds_e4, size_minor, at_ms)
     used = order.remaining_minor - entry.remaining_minor
-    order.matched_minor += used
     if entry.kind == "sp":
         _leave(book, order, used)
         if not order.lay:  # one side of a trade is counted
@@ -153,10 +80,11 @@ def _matched(
 def _leave(book: ExchangeBook, order: Order, size_minor: int) -> None:
     """So much of an order waits no more."""
     order.remaining_minor -= size_minor
-    if order.order_type != "LIMIT":
+    terms = order.terms
+    if terms.rests:
+        book.reduced(order, terms.lay, size_minor)
+    elif terms.order_type != "LIMIT":
         book.left_sp(order)
-    elif not order.time_in_force:
-        book.reduced(order, order.lay, size_minor)
 
 
 def _cancelled(
@@ -164,7 +92,7 @@ def _cancelled(
 ) -> None:
     assert market.exchange is not None
     order = _order(event, entry)
-    order.cancelled_minor += entry.size_minor
+    order.fated().cancelled_minor += entry.size_minor
     _leave(market.exchange, order, entry.size_minor)
     order.restate()
 
@@ -174,8 +102,9 @@ def _lapsed(
 ) -> None:
     assert market.exchange is not None
     order = _order(event, entry)
-    order.lapsed_minor += entry.size_minor
-    order.code = entry.code
+    fate = order.fated()
+    fate.lapsed_minor += entry.size_minor
+    fate.code = entry.code
     _leave(market.exchange, order, entry.size_minor)
     order.restate()
 
@@ -184,7 +113,7 @@ def _updated(
     shard: ShardState, event: EventState, market: MarketState, entry: oe.OrderUpdated, at_ms: int
 ) -> None:
     order = _order(event, entry)
-    order.persistence = entry.persistence
+    order.fated().persistence = entry.persistence
     assert market.exchange is not None
     market.exchange.runners[order.selection_id].shown = None  # the near price may be another
 
@@ -193,10 +122,9 @@ def _voided(
     shard: ShardState, event: EventState, market: MarketState, entry: oe.BetVoided, at_ms: int
 ) -> None:
     order = _order(event, entry)
-    order.fills = [one for one in order.fills if not entry.from_ms <= one[2] <= entry.to_ms]
-    market.escrow_minor += order.recount()
-    order.matched_minor -= entry.size_minor
-    order.voided_minor += entry.size_minor
+    left = [one for one in order.fills if not entry.from_ms <= one[2] <= entry.to_ms]
+    market.escrow_minor += order.refill(left)
+    order.fated().voided_minor += entry.size_minor
     order.restate()
 
 
@@ -205,10 +133,9 @@ def _reduced(
 ) -> None:
     order = _order(event, entry)
     place = market.definition.number_of_winners > 1
-    order.fills = [
-        (reduced_odds_e4(odds, entry.factor_e4, place), size, at) for odds, size, at in order.fills
-    ]
-    market.escrow_minor += order.recount()
+    market.escrow_minor += order.refill(
+        [(reduced_odds_e4(odds, entry.factor_e4, place), s, at) for odds, s, at in order.fills]
+    )
 
 
 def _starting_prices(
@@ -259,7 +186,8 @@ def _nothing(shard: ShardState, event: object, market: object, entry: object, at
 
 
 APPLY_TO_ORDERS: Final[dict[type, Callable[..., None]]] = {
-    oe.OrderPlaced: _placed,
+    oe.OrderPlaced: placed,
+    oe.OrderTraded: traded,
     oe.OrderPending: _pending,
     oe.OrderRejected: _rejected,
     oe.OrderConfirmed: _confirmed,
@@ -274,4 +202,7 @@ APPLY_TO_ORDERS: Final[dict[type, Callable[..., None]]] = {
     oe.CommissionCharged: _charged,
     oe.CommissionReturned: _returned,
     oe.DiscountsWereSet: _discounts,
+    oe.AccountSettled: account_settled,
+    oe.AccountUnsettled: account_unsettled,
+    oe.ExposureRaised: exposure_raised,
 }

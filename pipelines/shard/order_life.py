@@ -14,6 +14,7 @@ from pipelines.messages import operations as o
 from pipelines.messages import order_entries as oe
 from pipelines.shard.numbering import Numbers
 from pipelines.shard.order import FOREVER_MS, Order
+from pipelines.shard.order_funds import raised
 from pipelines.shard.order_sp import reconcile
 from pipelines.shard.orders import lapsed
 from pipelines.shard.state import ACCEPTED, MarketState
@@ -139,6 +140,7 @@ def withdraw(
                 yield voided
         elif factor_e4:
             yield from _reduce(numbers, bet, factor_e4, place)
+    yield from raised(market, numbers)
 
 
 def _reduce(numbers: Numbers, order: Order, factor_e4: int, place: bool) -> Iterator[e.Entry]:

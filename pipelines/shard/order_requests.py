@@ -8,6 +8,7 @@ from pipelines.codes import SENTENCES, Code
 from pipelines.messages import entries as e
 from pipelines.messages import order_entries as oe
 from pipelines.messages.requests import BetRequest, ReplaceRequest, UpdateRequest
+from pipelines.shard.bets_at_risk import why_no_order
 from pipelines.shard.numbering import Numbers
 from pipelines.shard.order import Order
 from pipelines.shard.orders import order_problem, placed
@@ -117,6 +118,8 @@ def _replace(
             return [e.BetConflict(*head)]
         return [e.BetRepeated(*head, STATUS_NAMES[known.status], known.odds_e4, known.code)]
     code = _no_replacement(market, order, request)
+    if code is None and event.risk is not None:
+        code = why_no_order(event.risk, order.market_id, client_id, order.remaining_minor)
     if code is not None:
         return [_rejected(numbers, order, code)]
     cancelled = cancel_order(market, numbers, order, 0)

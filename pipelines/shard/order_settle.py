@@ -15,6 +15,7 @@ from pipelines.messages import operations as o
 from pipelines.messages import order_entries as oe
 from pipelines.shard.numbering import Numbers
 from pipelines.shard.order import Order
+from pipelines.shard.order_funds import raised, settle_accounts
 from pipelines.shard.order_life import lapse_all, void_order
 from pipelines.shard.order_sp import reconcile
 from pipelines.shard.state import ACCEPTED, MarketState
@@ -73,6 +74,7 @@ def settle_orders_chunk(
     if not charged_from and len(settling.clients) <= SETTLE_CHUNK_BETS:
         clients, last = settling.clients, settling.end + len(settling.clients)
     yield from _commission(market, numbers, settlement, clients, settling.nets)
+    yield from settle_accounts(market, numbers, clients, settling.nets)
     if last < settling.end + len(settling.clients):
         yield e.SettlementWentOn(*numbers.next(), settlement, last)
         return
@@ -144,12 +146,15 @@ def void_orders(
     struck = [one for one in orders if any(first <= at <= last for _, _, at in one.fills)]
     if not struck:
         return Code.UNCHANGED
-    return _void(struck, numbers, operation)
+    return _void(market, struck, numbers, operation)
 
 
-def _void(orders: list[Order], numbers: Numbers, operation: o.BetsVoided) -> Iterator[e.Entry]:
+def _void(
+    market: MarketState, orders: list[Order], numbers: Numbers, operation: o.BetsVoided
+) -> Iterator[e.Entry]:
     reason = operation.reason or "voided by the operator"
     for order in orders:
         voided = void_order(numbers, order, operation.from_ms, operation.to_ms, reason)
         if voided is not None:
             yield voided
+    yield from raised(market, numbers)

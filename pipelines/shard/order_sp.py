@@ -17,6 +17,8 @@ from pipelines.messages import entries as e
 from pipelines.messages import order_entries as oe
 from pipelines.shard.numbering import Numbers
 from pipelines.shard.order import Order
+from pipelines.shard.order_funds import raised
+from pipelines.shard.order_parts import places_of
 from pipelines.shard.orders import lapsed
 from pipelines.shard.state import MarketState
 
@@ -30,7 +32,7 @@ class _Sides(NamedTuple):
 
 def near_and_far_e4(runner: Runner) -> tuple[int, int]:
     """Return the starting price if it were reconciled now, with and without unmatched orders."""
-    if not runner.sp_orders and not runner.backs.prices and not runner.lays.prices:
+    if not runner.sp_orders and not runner.backs.orders and not runner.lays.orders:
         return 0, 0
     near = starting_price_e4(_interest(_sides(runner, True)))
     return near, starting_price_e4(_interest(_sides(runner, False)))
@@ -39,7 +41,7 @@ def near_and_far_e4(runner: Runner) -> tuple[int, int]:
 def _sides(runner: Runner, with_orders: bool) -> _Sides:
     found = list(runner.sp_orders.values())
     if with_orders:
-        found += [*runner.backs.orders(), *runner.lays.orders()]
+        found += [*runner.backs.in_turn(), *runner.lays.in_turn()]
     orders = [one for one in found if isinstance(one, Order)]
     return _Sides([one for one in orders if not one.lay], [one for one in orders if one.lay])
 
@@ -83,32 +85,36 @@ def reconcile(market: MarketState, numbers: Numbers) -> Iterator[e.Entry]:
         if runner.active
     }
     prices = {s: starting_price_e4(_interest(sides)) for s, sides in found.items()}
+    places = places_of(market.bets)
     yield oe.StartingPricesSet(*numbers.next(), tuple(prices.items()))
     for selection_id, sides in found.items():
         price = prices[selection_id]
         if price:
-            yield from _match(numbers, sides, price)
+            yield from _match(numbers, sides, price, places)
         for order in list(book.runners[selection_id].sp_orders.values()):
             who = (order.client_id, order.bet_id)
             yield lapsed(numbers, who, order.remaining_minor, Code.SP_NOT_REACHED)
+    yield from raised(market, numbers)
 
 
-def _match(numbers: Numbers, sides: _Sides, price: int) -> Iterator[e.Entry]:
+def _match(
+    numbers: Numbers, sides: _Sides, price: int, places: dict[int, int]
+) -> Iterator[e.Entry]:
     backs = [o for o in sides.backs if _at_any_price(o) or o.asked_odds_e4 <= price]
     lays = [o for o in sides.lays if _at_any_price(o) or o.asked_odds_e4 >= price]
-    backs.sort(key=lambda o: (not _at_any_price(o), o.asked_odds_e4, o.number))
-    lays.sort(key=lambda o: (not _at_any_price(o), -o.asked_odds_e4, o.number))
-    wanted = {o.number: o.remaining_minor for o in backs}
-    offered = {o.number: _size_at(o, price) for o in lays}
+    backs.sort(key=lambda o: (not _at_any_price(o), o.asked_odds_e4, places[id(o)]))
+    lays.sort(key=lambda o: (not _at_any_price(o), -o.asked_odds_e4, places[id(o)]))
+    wanted = {id(o): o.remaining_minor for o in backs}
+    offered = {id(o): _size_at(o, price) for o in lays}
     both = min(sum(wanted.values()), sum(offered.values()))
     for side, sizes in ((backs, wanted), (lays, offered)):
         left = both
         for order in side:
-            size = min(left, sizes[order.number])
+            size = min(left, sizes[id(order)])
             if not size:
                 continue
             left -= size
-            remaining = 0 if size == sizes[order.number] else _remaining(order, size, price)
+            remaining = 0 if size == sizes[id(order)] else _remaining(order, size, price)
             yield oe.BetMatched(
                 *numbers.next(), order.client_id, order.bet_id, price, size, remaining, "sp"
             )

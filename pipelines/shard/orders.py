@@ -1,7 +1,7 @@
 """Stages 4 to 7 for an order on an exchange: validate, risk, match; its first answer and trades.
 
-Looks at the state and changes nothing. An order leads to its own entry, then one for each resting
-order that it is matched with, then one if what is left of it may not wait.
+Looks at the state and changes nothing. An order leads to one entry, with the resting orders that
+it is matched with (after a bet delay: one each), and one more if what is left of it may not wait.
 """
 
 from typing import NamedTuple
@@ -10,14 +10,14 @@ from pipelines.books.exchange import ExchangeBook
 from pipelines.books.exchange_matching import NOTHING, Incoming, Plan
 from pipelines.books.exchange_money import liability_minor
 from pipelines.codes import SENTENCES, Code
-from pipelines.limits import MARKET_STAKES_MAX_MINOR
+from pipelines.limits import MARKET_STAKES_MAX_MINOR, MATCHES_PER_ENTRY_MAX
 from pipelines.messages import entries as e
 from pipelines.messages import order_entries as oe
 from pipelines.messages.requests import BetRequest
 from pipelines.shard.exposure import exceeds_limit
 from pipelines.shard.numbering import Numbers
 from pipelines.shard.order import Order
-from pipelines.shard.order_quick import surely_waits
+from pipelines.shard.order_funds import short_of_funds
 from pipelines.shard.state import EventState, MarketState
 
 __all__ = ["decide_due_order", "decide_order", "lapsed", "order_problem", "placed"]
@@ -33,31 +33,6 @@ def decide_order(
 ) -> list[e.Entry]:
     """Answer a new order; `code` is what is wrong with it as a bet, if anything."""
     if code is None:
-        if surely_waits(market, bet):
-            # The hot path: written out, as for other bets.
-            return [
-                oe.OrderPlaced(
-                    event.event_id,
-                    event.seq + 1,
-                    bet.market_id,
-                    market.seq + 1,
-                    client_id,
-                    bet.bet_id,
-                    bet.selection_id,
-                    bet.stake_minor,
-                    bet.odds_e4,
-                    bet.price_policy,
-                    0,
-                    bet.market_version,
-                    bet.side,
-                    "LIMIT",
-                    bet.persistence,
-                    "",
-                    0,
-                    "",
-                    (),
-                )
-            ]
         code = order_problem(market, client_id, bet)
     return placed(event, market, client_id, bet, at_ms, code, Numbers(event, market))
 
@@ -108,10 +83,12 @@ def placed(
         bet.tolerance_e4,
     )
     plan = found.plan
+    matches = _matches(plan, bet.selection_id)
+    named = tuple(matches[:MATCHES_PER_ENTRY_MAX])
     whole = (*numbers.next(), *body, tuple(plan.fills))
-    entries: list[e.Entry] = [oe.OrderPlaced(*whole)]
-    if plan is not NOTHING or found.lapse is not None:
-        _follow(entries, numbers, found, client_id, bet.bet_id, bet.selection_id)
+    entries: list[e.Entry] = [oe.OrderTraded(*whole, named) if named else oe.OrderPlaced(*whole)]
+    numbers.ahead(len(named))  # they are the entry's too
+    _follow(entries, numbers, found, matches[MATCHES_PER_ENTRY_MAX:], client_id, bet.bet_id)
     return entries
 
 
@@ -142,37 +119,34 @@ def _matched(
     return _Found(plan, Code.FILL_OR_KILL if killing else None, size)
 
 
+_Matched = tuple[str, str, int, int, int, bool]  # as in `OrderTraded`
+
+
+def _matches(plan: Plan, selection_id: int) -> list[_Matched]:
+    """Return what an order means for those that it is matched with."""
+    matches: list[_Matched] = []
+    used: dict[int, int] = {}  # an order may be part of several virtual trades
+    for order, size in plan.matches:
+        which = id(order)
+        used[which] = taken = used.get(which, 0) + size
+        virtual = order.selection_id != selection_id
+        left = order.remaining_minor - taken
+        matches.append((order.client_id, order.bet_id, order.asked_odds_e4, size, left, virtual))
+    return matches
+
+
 def _follow(
     entries: list[e.Entry],
     numbers: Numbers,
     found: _Found,
+    matches: list[_Matched],
     client_id: str,
     bet_id: str,
-    selection_id: int,
 ) -> None:
     """Add what follows from an order for others, and for what is left of it."""
-    used: dict[int, int] = {}  # an order may be part of several virtual trades
-    append, matched = entries.append, oe.BetMatched
-    event_id, event_seq, market_id, market_seq = numbers.ahead(len(found.plan.matches))
-    for order, size in found.plan.matches:
-        event_seq += 1
-        market_seq += 1
-        number = order.number
-        used[number] = taken = used.get(number, 0) + size
-        append(
-            matched(
-                event_id,
-                event_seq,
-                market_id,
-                market_seq,
-                order.client_id,
-                order.bet_id,
-                order.asked_odds_e4,
-                size,
-                order.remaining_minor - taken,
-                "order" if order.selection_id == selection_id else "virtual",
-            )
-        )
+    for of, which, odds_e4, size, left, virtual in matches:
+        kind = "virtual" if virtual else "order"
+        entries.append(oe.BetMatched(*numbers.next(), of, which, odds_e4, size, left, kind))
     code = Code.INVALID_BACK_LAY_COMBINATION
     for order in found.plan.lapsing:
         who = (order.client_id, order.bet_id)
@@ -204,6 +178,8 @@ def decide_due_order(
             market, order.client_id, _as_asked(event, order)
         ):
             code = Code.LOSS_LIMIT_EXCEEDED
+        elif market.funds is not None and short_of_funds(market, order):
+            code = Code.INSUFFICIENT_FUNDS
     who = (order.client_id, order.bet_id)
     if code is not None:
         return [e.BetDeclined(*numbers.next(), *who, code.value, SENTENCES[code])]
@@ -220,7 +196,7 @@ def decide_due_order(
     entries: list[e.Entry] = [
         oe.OrderConfirmed(*numbers.next(), *who, tuple(found.plan.fills)),
     ]
-    _follow(entries, numbers, found, *who, order.selection_id)
+    _follow(entries, numbers, found, _matches(found.plan, order.selection_id), *who)
     return entries
 
 

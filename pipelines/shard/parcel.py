@@ -14,7 +14,7 @@ from msgspec import Struct
 from pipelines.errors import CodecError
 from pipelines.limits import RECORD_BYTES_MAX
 from pipelines.shard.freeze import load
-from pipelines.shard.state import Bet, BetKey, EventState, MarketState, ShardState
+from pipelines.shard.state import AnyBet, BetKey, EventState, MarketState, ShardState
 from pipelines.shard.timers import Timer
 
 __all__ = ["PART_BYTES", "Parcel", "digest_of", "packed", "parts_of", "timers_named", "unpacked"]
@@ -31,8 +31,8 @@ class Parcel(Struct):
     event_type: str
     start_ms: int
     market: MarketState
-    bets: list[Bet]
-    refusals: list[Bet]
+    bets: list[AnyBet]
+    refusals: list[AnyBet]
     stakes_asked: dict[BetKey, int]  # of bets that were taken in part
     timers: list[Timer]
 

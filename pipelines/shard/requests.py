@@ -58,6 +58,10 @@ def _cancel(shard: ShardState, key: str, client_id: str, cancel: CancelRequest) 
     event = shard.events.get(key)
     bet = event.bets.of(client_id, cancel.bet_id) if event is not None else None
     market = event.markets.get(bet.market_id) if event is not None and bet is not None else None
+    if isinstance(bet, Order) and event is not None and market is not None:
+        known = cancel.event_id == key and cancel.market_id == bet.terms.market_id
+        if known and cancel.client_id in ("", client_id):
+            return cancel_order(market, Numbers(event, market), bet, cancel.size_reduction_minor)
     head = (
         key,
         event.seq + 1 if event is not None else 0,
@@ -72,8 +76,6 @@ def _cancel(shard: ShardState, key: str, client_id: str, cancel: CancelRequest) 
         code = Code.EVENT_KEY_MISMATCH
     elif bet is None or bet.market_id != cancel.market_id:
         code = Code.INVALID_BET_ID
-    elif isinstance(bet, Order) and event is not None and market is not None:
-        return cancel_order(market, Numbers(event, market), bet, cancel.size_reduction_minor)
     elif bet.status != PENDING:
         code = Code.BET_TAKEN_OR_LAPSED
     else:

@@ -1,15 +1,18 @@
-"""What an operator's word on risk leads to: limits, levers, and a trader's answer to a referral."""
+"""What an operator's word on risk leads to: limits, levers, and a trader's answer to a referral.
+
+Looks at the state and changes nothing.
+"""
 
 from collections.abc import Iterator
 
 from pipelines.codes import SENTENCES, Code
-from pipelines.limits import LEVERS_PER_EVENT_MAX
+from pipelines.limits import LEVERS_PER_EVENT_MAX, SHARD_KEY_PREFIX
 from pipelines.messages import entries as e
 from pipelines.messages import risk_operations as r
 from pipelines.shard.numbering import Numbers
-from pipelines.shard.state import PENDING, EventState, ShardState
+from pipelines.shard.state import PENDING, AnyBet, EventState, MarketState, ShardState
 
-__all__ = ["decide_risk"]
+__all__ = ["decide_risk", "decide_shard_risk"]
 
 
 def decide_risk(
@@ -22,6 +25,25 @@ def decide_risk(
         yield _pull(event, operation)
     else:
         yield _decide_referral(event, operation, at_ms)
+
+
+def decide_shard_risk(shard: ShardState, key: str, operation: r.ShardRiskSet) -> e.Entry:
+    """Return that limits hold for all books of the shard, or why not: they are another's."""
+    wanted = f"{SHARD_KEY_PREFIX}{shard.partition}"
+    event = shard.events.get(key)  # written there by mistake
+    head = (key, 0 if event is None else event.seq + 1, "", 0)
+    if event is not None or operation.partition != shard.partition or key != wanted:
+        code, why = Code.EVENT_KEY_MISMATCH, f"this is partition {shard.partition}, key {wanted}"
+    elif operation == (shard.risk.rules if shard.risk is not None else _no_limits(shard)):
+        code, why = Code.UNCHANGED, SENTENCES[Code.UNCHANGED]
+    else:
+        return e.ShardRiskWasSet(*head, operation)
+    name = str(type(operation).__struct_config__.tag)
+    return e.OperationRefused(*head, name, code.value, why)
+
+
+def _no_limits(shard: ShardState) -> r.ShardRiskSet:
+    return r.ShardRiskSet(shard.partition)
 
 
 def _refused(
@@ -50,6 +72,9 @@ def _pull(event: EventState, operation: r.RiskLever) -> e.Entry:
     market = event.markets.get(operation.market_id)
     if operation.market_id and market is None:
         return _refused(event, operation, operation.market_id, Code.INVALID_MARKET_ID)
+    if market is not None and market.exchange is not None and operation.action == "refer":
+        why = "on an exchange bettors bet with each other: there is nothing for a trader to decide"
+        return _refused(event, operation, operation.market_id, Code.INVALID_INPUT_DATA, why)
     levers = event.risk.levers if event.risk is not None else {}
     before = levers.get((operation.market_id, operation.client_id))
     code = None
@@ -82,10 +107,23 @@ def _decide_referral(event: EventState, operation: r.ReferralDecided, at_ms: int
         return _refused(event, operation, operation.market_id, Code.INVALID_BET_ID)
     if bet.status != PENDING or key not in market.referred:
         return _refused(event, operation, operation.market_id, Code.BET_TAKEN_OR_LAPSED)
+    stake_minor = operation.stake_minor if operation.stake_minor != bet.stake_minor else 0
+    too_small = 0 < stake_minor < market.stake_min_minor
+    if operation.accept and (too_small or stake_minor > bet.stake_minor):
+        return _refused(event, operation, operation.market_id, Code.INVALID_BET_SIZE)
     head = (*Numbers(event, market).next(), *key)
-    if operation.accept:
-        delay_ms = market.bet_delay_ms if market.in_play else 0
-        return e.ReferralAccepted(*head, at_ms + delay_ms)
-    code = Code.NOT_ACCEPTED
+    if operation.accept and (not stake_minor or key in market.partial):
+        return e.ReferralAccepted(*head, at_ms + _delay_ms(event, market, bet), stake_minor)
     offer = (operation.offer_odds_e4, operation.offer_stake_minor)
+    if operation.accept:
+        # Less than the bettor asked for, who did not allow that: it may place another bet.
+        offer = (operation.offer_odds_e4 or market.book.quote(bet.selection_id), stake_minor)
+    code = Code.NOT_ACCEPTED
     return e.BetDeclined(*head, code.value, operation.reason or SENTENCES[code], *offer)
+
+
+def _delay_ms(event: EventState, market: MarketState, bet: AnyBet) -> int:
+    """Return how long a bet is held after a trader's word, before it is checked again."""
+    delay_ms = market.bet_delay_ms if market.in_play else 0
+    trust_ms = event.risk.trust(bet.client_id).delay_ms if event.risk is not None else 0
+    return max(delay_ms, trust_ms)

@@ -22,6 +22,8 @@ from pipelines.messages import entries as e
 from pipelines.messages import operations as o
 from pipelines.messages import order_entries as oe
 from pipelines.shard.numbering import Numbers
+from pipelines.shard.order import Order
+from pipelines.shard.order_funds import unsettle_accounts
 from pipelines.shard.order_settle import (
     decline_pending,
     settle_orders,
@@ -29,7 +31,7 @@ from pipelines.shard.order_settle import (
     void_orders,
 )
 from pipelines.shard.settle_part import agrees, decide_part_chunk, why_no_part
-from pipelines.shard.state import ACCEPTED, LOST, VOID, WON, Bet, EventState, MarketState
+from pipelines.shard.state import ACCEPTED, LOST, VOID, WON, AnyBet, EventState, MarketState
 
 __all__ = [
     "decide_chunk",
@@ -127,7 +129,8 @@ def decide_chunk(market: MarketState, numbers: Numbers) -> Iterator[e.Entry]:
             )
     elif settling.kind == "roll_back":
         yield from _roll_back_chunk(market, numbers, first, last)
-        if last == settling.end and not market.commissions:
+        posted = market.funds is not None and market.funds.posted
+        if last == settling.end and not market.commissions and not posted:
             yield from _unsettled(market, numbers, settling.reason)
     elif settling.kind == "refund":
         yield from _refund_chunk(market, numbers, first, last)
@@ -166,6 +169,7 @@ def _settle_chunk(
             )
         elif bet.selection_id in winners:
             if shares:
+                assert not isinstance(bet, Order)
                 payout = bet.pays_minor() // len(winners)
             else:
                 payout = payout_of(
@@ -213,6 +217,9 @@ def _roll_back_chunk(
     settlement = market.settlement
     for client_id, amount in tuple(islice(market.commissions.items(), SETTLE_CHUNK_BETS)):
         yield oe.CommissionReturned(*numbers.next(), client_id, settlement, amount)
+    if market.funds is not None:
+        clients = tuple(islice(market.funds.posted, SETTLE_CHUNK_BETS))
+        yield from unsettle_accounts(market, numbers, clients)
     for bet in market.bets[first:last]:
         if bet.settlement == settlement and bet.status in (WON, LOST, VOID):
             yield e.BetUnsettled(
@@ -240,7 +247,7 @@ def decide_void(
     return _refund(market, numbers, *asked, reason)
 
 
-def _asked_for(bet: Bet, selection_id: int, from_ms: int, to_ms: int) -> bool:
+def _asked_for(bet: AnyBet, selection_id: int, from_ms: int, to_ms: int) -> bool:
     return bet.status == ACCEPTED and (
         bet.selection_id == selection_id if selection_id >= 0 else from_ms <= bet.at_ms <= to_ms
     )
@@ -264,7 +271,7 @@ def _refund(
             yield _refunded(bet, numbers, reason)
 
 
-def _refunded(bet: Bet, numbers: Numbers, reason: str) -> e.BetSettled:
+def _refunded(bet: AnyBet, numbers: Numbers, reason: str) -> e.BetSettled:
     return e.BetSettled(
         *numbers.next(), bet.client_id, bet.bet_id, 0, "void", bet.stake_minor, reason
     )

@@ -1,8 +1,43 @@
 """What the entries of what goes through a market's bets in chunks change in the state."""
 
+from pipelines.errors import JournalError
 from pipelines.limits import SETTLE_CHUNK_EVERY_MS
 from pipelines.messages import entries as e
-from pipelines.shard.state import EventState, MarketState, Settling, ShardState
+from pipelines.shard.state import ACCEPTED, RESULTS, EventState, MarketState, Settling, ShardState
+
+
+def outcome_followed(
+    shard: ShardState, event: EventState, market: MarketState, entry: e.BetSettled | e.BetUnsettled
+) -> None:
+    """Apply an outcome right behind another of the same settlement: what `evolve` does, shorter.
+
+    A market of a million bets has a million of them, one after the other, at one time. For markets
+    that are no exchange, of events without risk rules. Raises JournalError as `evolve` does.
+    """
+    event_seq, market_seq = entry.event_seq, entry.market_seq
+    if event_seq != event.seq + 1 or market_seq != market.seq + 1:
+        raise JournalError(f"market {entry.market_id}: outcome {market_seq} after {market.seq}")
+    shard.shard_seq += 1
+    event.seq = market.event_seq = event_seq
+    market.seq = market_seq
+    bets = event.bets
+    bet = bets.of(entry.client_id, entry.bet_id) if bets.clashed else bets.by_id[entry.bet_id]
+    assert bet is not None
+    settling = market.settling
+    payout_minor = entry.payout_minor
+    if type(entry) is e.BetSettled:
+        assert settling is not None
+        bet.status = RESULTS[entry.result]
+        bet.payout_minor = payout_minor
+        bet.settlement = entry.settlement
+        settling.bets += 1
+        settling.staked_minor += bet.stake_minor
+        if payout_minor:
+            settling.paid_minor += payout_minor
+            market.escrow_minor -= payout_minor
+        return
+    bet.status, bet.payout_minor = ACCEPTED, 0
+    market.escrow_minor += payout_minor
 
 
 def arm(shard: ShardState, event: EventState, market: MarketState) -> None:

@@ -9,12 +9,13 @@ from pipelines.messages import entries as e
 from pipelines.messages.requests import BetRequest
 from pipelines.shard.bet_answers import pending, rejected
 from pipelines.shard.bets_at_risk import decide_at_risk, refused, take_part
-from pipelines.shard.state import EventState, MarketState
+from pipelines.shard.state import EventState, MarketState, ShardState
 
 __all__ = ["decide_shares"]
 
 
 def decide_shares(
+    shard: ShardState,
     event: EventState,
     market: MarketState,
     client_id: str,
@@ -33,12 +34,12 @@ def decide_shares(
         if most < bet.stake_minor:
             if most < market.stake_min_minor:
                 return rejected(event, market, client_id, bet, Code.ODDS_CHANGED)
-            return take_part(event, market, client_id, bet, most, Code.ODDS_CHANGED, at_ms)
+            return take_part(shard, event, market, client_id, bet, most, Code.ODDS_CHANGED, at_ms)
     odds = book.price(bet)
     if isinstance(odds, Code):
-        return refused(event, market, client_id, bet, odds, at_ms)
-    if event.risk is not None:
-        return decide_at_risk(event, market, client_id, bet, odds, at_ms)
+        return refused(shard, event, market, client_id, bet, odds, at_ms)
+    if event.risk is not None or shard.risk is not None or bet.accept_partial:
+        return decide_at_risk(shard, event, market, client_id, bet, odds, at_ms)
     if market.bet_delay_ms and market.in_play:
         return pending(event, market, client_id, bet, at_ms + market.bet_delay_ms)
     return e.BetAccepted(

@@ -13,7 +13,21 @@ from pipelines.messages.requests import PricePolicy
 from pipelines.shard.away import Away
 from pipelines.shard.bet_table import BetKey, BetTable
 from pipelines.shard.bettor import BettorState
-from pipelines.shard.risk_state import EventRisk
+from pipelines.shard.market_funds import MarketFunds
+from pipelines.shard.order import Order
+from pipelines.shard.risk_state import EventRisk, ShardRisk
+from pipelines.shard.statuses import (
+    ACCEPTED,
+    CANCELLED,
+    CASHED_OUT,
+    LAPSED,
+    LOST,
+    PENDING,
+    REJECTED,
+    STATUS_NAMES,
+    VOID,
+    WON,
+)
 from pipelines.shard.timers import Timer, Timers
 
 __all__ = [
@@ -25,9 +39,11 @@ __all__ = [
     "LOST",
     "PENDING",
     "REJECTED",
+    "RESULTS",
     "STATUS_NAMES",
     "VOID",
     "WON",
+    "AnyBet",
     "Bet",
     "BetKey",
     "EventState",
@@ -40,34 +56,17 @@ __all__ = [
     "Timer",
 ]
 
-PENDING: Final = 0
-ACCEPTED: Final = 1
-REJECTED: Final = 2
-CANCELLED: Final = 3
-WON: Final = 4
-LOST: Final = 5
-VOID: Final = 6
-LAPSED: Final = 7
-CASHED_OUT: Final = 8
-STATUS_NAMES: Final = (
-    "pending",
-    "accepted",
-    "rejected",
-    "cancelled",
-    "won",
-    "lost",
-    "void",
-    "lapsed",
-    "cashed_out",
-)
-
+RESULTS: Final = {"win": WON, "loss": LOST, "void": VOID}
 EARLY: Final = ("WINNER", "LOSER")  # how a selection stands that is settled before its market
 
 LegKey = tuple[str, str, int]  # client id, coupon's bet id, leg
 
 
 class Bet(Struct, gc=False):
-    """One bet as asked for and as it stands. `settlement` is that of its last outcome."""
+    """One bet with the house as asked for and as it stands; on an exchange see `Order`.
+
+    `settlement` is that of its last outcome.
+    """
 
     client_id: str
     bet_id: str
@@ -99,6 +98,9 @@ class ShareBet(Bet, gc=False):
     def pays_minor(self) -> int:
         """Return its shares: each pays a unit."""
         return self.shares_minor
+
+
+AnyBet = Bet | Order
 
 
 class Leg(Struct):
@@ -164,7 +166,7 @@ class MarketState(Struct):
     dividends: tuple[tuple[int, int], ...] = ()
     escrow_minor: int = 0
     postings: tuple[tuple[str, int], ...] = ()
-    bets: list[Bet] = []
+    bets: list[AnyBet] = []
     pending: dict[BetKey, int] = {}
     exchange: ExchangeBook | None = None  # the book again, where it is one
     discounts: dict[str, int] = {}  # by client id, in ten-thousandths of the commission
@@ -178,6 +180,8 @@ class MarketState(Struct):
     settled_early: tuple[int, int, int] = (0, 0, 0)  # of the coming settlement: bets, staked, paid
     settling: Settling | None = None
     waiting: list[SettlingOperation] = []  # for the end of it
+    partial: dict[BetKey, None] = {}  # pending bets of which a part may be taken
+    funds: MarketFunds | None = None  # of an exchange that takes orders from accounts alone
 
 
 class EventState(Struct):
@@ -192,7 +196,7 @@ class EventState(Struct):
     now_ms: int = 0  # of a feed clock
     markets: dict[str, MarketState] = {}
     bets: BetTable = field(default_factory=BetTable)
-    refusals: dict[BetKey, Bet] = {}
+    refusals: dict[BetKey, AnyBet] = {}
     risk: EventRisk | None = None  # where the risk desk has set something
     parts: dict[BetKey, int] = {}  # stakes asked for, of bets that were taken in part
     timers: Timers = field(default_factory=Timers)
@@ -220,3 +224,11 @@ class ShardState(Struct):
     account_markets: int = 0  # that take bets from accounts alone
     timers: Timers = field(default_factory=Timers)
     arriving: dict[tuple[str, str], list[bytes]] = {}  # parts of markets on their way here
+    risk: ShardRisk | None = None  # where limits are set for all its books
+
+    def risk_over(self, event: EventState) -> ShardRisk | None:
+        """Return the limits that an event is held to and counts towards; None where there are none.
+
+        An event in feed time is a replay or a simulation: it decides the same beside any others.
+        """
+        return None if event.feed_clock else self.risk

@@ -11,7 +11,7 @@ from typing import Final
 __all__ = ["NEVER_MS", "Timer", "Timers"]
 
 #: (due in ms, order, kind, event id, client id, bet id); kinds: bet, hold, start, retire,
-#: coupon, settle (whose market stands in place of the client).
+#: coupon, settle (whose market stands in place of the client), surplus (in place of the bet).
 Timer = tuple[int, int, str, str, str, str]
 
 NEVER_MS: Final = 2**62

@@ -2,7 +2,7 @@
 
 from actors.cast import cast_of
 from actors.copies import Decision, Seen, choose
-from actors.options import copy_names, fan_out_kind, fan_out_name, partition_of
+from actors.options import as_running, copy_names, fan_out_kind, fan_out_name, partition_of
 from pipelines.settings import Settings
 
 LONG_AGO = 1_000.0
@@ -51,6 +51,9 @@ def test_fan_outs_of_another_number_have_other_names() -> None:
     assert {fan_out_kind(name) for name in names} == {"publisher"}
     assert "publisher" in names, "the only one is called as ever"
     assert fan_out_kind("shard-000") == fan_out_kind("publishers") == ""
+    counted = as_running(Settings(publishers=2, notifiers=2), {"publisher", "shard-000"})
+    assert (counted.publishers, counted.notifiers) == (1, 2), "what runs counts, then settings"
+    assert as_running(Settings(), {"notifier-2-of-4", "notifier-1-of-4"}).lanes == 4
     settings = Settings(partitions=5, publishers=2, notifiers=3)
     cast = cast_of(settings, [], [])
     taken = {role.name: role.arguments[1] for role in cast}

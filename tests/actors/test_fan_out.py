@@ -11,10 +11,11 @@ from typing import Any
 import httpx
 import msgspec
 import pytest
+import ray
 from confluent_kafka import Producer
 
 from actors import launch
-from actors.options import fan_out_kind
+from actors.options import NAMESPACE, fan_out_kind
 from deploy.audit import run_audit
 from pipelines.errors import StackError
 from pipelines.kafka.shard_log import CLIENT_ID_HEADER
@@ -101,6 +102,22 @@ def is_drained(kind: str) -> bool:
     )
 
 
+def lose_supervisor() -> None:
+    """Kill the supervisor's process; Ray makes it anew, and it looks for everybody."""
+    pid = launch.overview()["supervisor"]["pid"]
+    os.kill(pid, signal.SIGKILL)
+
+    def is_back() -> bool:
+        try:
+            found = launch.overview()
+        except StackError:
+            return False
+        actors = found["actors"]
+        return found["supervisor"]["pid"] != pid and actors and all(a["health"] for a in actors)
+
+    wait_for(is_back)
+
+
 def receipts(edge: RunningEdge, bettor: int) -> list[str]:
     """Bet ids of the accepted bets that a bettor was told of, oldest first."""
     path = f"/channels/outbound:bets:bettor-{bettor}/messages?direction=forwards&limit=1000"
@@ -134,14 +151,20 @@ def test_each_takes_its_partitions_and_their_number_may_change(
     wait_for(lambda: desk.answered() == desk.sent and is_drained("publisher"))
     assert partitions_of(actors("publisher")["publisher-2-of-2"]) == {1, 3}
 
+    pids = {name: health["pid"] for name, health in actors("shard").items()}
     more = replace(settings, publishers=3, notifiers=1)
-    launch.up(more)
     desk.bet(300)
-    launch.wait_ready(WAIT_S)
-    wait_for(lambda: set(actors("publisher")) == {f"publisher-{n}-of-3" for n in (1, 2, 3)})
-    wait_for(lambda: set(actors("notifier")) == {"notifier"})
+    launch.fan_out(3, 1)
+    desk.bet(300)
+    assert set(actors("publisher")) == {f"publisher-{n}-of-3" for n in (1, 2, 3)}
+    assert set(actors("notifier")) == {"notifier"}
+    lose_supervisor()
     desk.bet(300)
     wait_for(lambda: desk.answered() == desk.sent and is_drained("publisher"))
+    assert set(actors("publisher")) == {f"publisher-{n}-of-3" for n in (1, 2, 3)}
+    assert launch.overview()["supervisor"]["publishers"] == 3
+    assert pids == {name: health["pid"] for name, health in actors("shard").items()}
+    wait_for(lambda: {h["status"].get("lanes") for h in actors("shard").values()} == {3})
 
     for bettor in range(5):
         told = receipts(edge, bettor)
@@ -160,9 +183,33 @@ def test_the_number_stays_while_an_event_is_isolated(start_cast: Callable[..., S
     wait_for(lambda: statuses("shard", "markets") == 8)
     desk.operate("derby", "event_isolated")
     wait_for(lambda: statuses("shard", "markets_away") > 0)
+    assert set(launched := actors("publisher")) == {"publisher"}
     with pytest.raises(StackError, match="overround rejoin"):
-        launch.up(replace(settings, publishers=2))
+        launch.fan_out(2, 0)
+    assert actors("publisher")["publisher"]["pid"] == launched["publisher"]["pid"]
+    with pytest.raises(StackError, match="at most one a partition"):
+        launch.fan_out(0, PARTITIONS + 1)
     desk.operate("derby", "event_rejoined")
     wait_for(lambda: statuses("shard", "markets_away") == 0)
     launch.up(replace(settings, publishers=2))
-    wait_for(lambda: set(actors("publisher")) == {"publisher-1-of-2", "publisher-2-of-2"})
+    assert set(actors("publisher")) == {"publisher-1-of-2", "publisher-2-of-2"}
+
+    # Lanes are two now, and a shard that has restarted keeps to them.
+    home = next(h for h in actors("shard").values() if h["status"].get("events"))
+    os.kill(home["pid"], signal.SIGKILL)
+    wait_for(lambda: statuses("shard", "markets") == 8)
+    desk.operate("derby", "event_isolated")
+    wait_for(lambda: statuses("shard", "markets_away") > 0)
+    holders = {
+        h["status"]["partition"] for h in actors("shard").values() if h["status"].get("markets")
+    }
+    assert len({partition % 2 for partition in holders}) == 1
+
+
+def test_a_publisher_that_was_asked_to_end_and_is_wanted_runs_again(
+    start_cast: Callable[..., Settings],
+) -> None:
+    start_cast(1)
+    asked = ray.get_actor("publisher", namespace=NAMESPACE)
+    assert ray.get(asked.stop.remote(10.0), timeout=20)
+    wait_for(lambda: actors("publisher")["publisher"].get("state") == "running")

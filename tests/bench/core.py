@@ -44,6 +44,21 @@ def operations(events: int, engine: str) -> list[Record]:
     return records
 
 
+def limits(events: int, first: int) -> list[Record]:
+    """Records of limits, too high to be met, of each event and of the shard."""
+    most = 10**15
+    values = [
+        (event_id, {"type": "risk_set", "event_id": event_id, "event_loss_limit_minor": most})
+        for event_id in (f"event-{number:05d}" for number in range(events))
+    ]
+    whole = {"loss_limit_minor": most, "bettor_stake_max_minor": most}
+    values.append(("shard/0", {"type": "shard_risk_set", "partition": 0, **whole}))
+    return [
+        Record(EVENTS, 0, first + number, AT_MS, key.encode(), msgspec.json.encode(value))
+        for number, (key, value) in enumerate(values)
+    ]
+
+
 def bets(count: int, events: int, engine: str) -> list[Record]:
     """Records of bets as a gateway writes them: plain JSON, the bettor in the header."""
     records = []
@@ -71,10 +86,14 @@ def bets(count: int, events: int, engine: str) -> list[Record]:
     return records
 
 
-def run(count: int, events: int, engine: str, batch: int) -> tuple[float, float, int]:
+def run(
+    count: int, events: int, engine: str, batch: int, limited: bool = False
+) -> tuple[float, float, int]:
     """Return bets a second, seconds spent draining, and journal bytes a bet."""
     core = Engine(ShardState(0))
-    for record in operations(events, engine):
+    opening = operations(events, engine)
+    opening += limits(events, len(opening)) if limited else []
+    for record in opening:
         core.process(record)
     core.drain()
     records = bets(count, events, engine)
@@ -90,7 +109,7 @@ def run(count: int, events: int, engine: str, batch: int) -> tuple[float, float,
         draining_s += time.process_time() - drain_began_s
         written += sum(len(value) for topic, _, value in drained.outputs if topic == "journal")
     elapsed_s = time.process_time() - began_s
-    assert core.state.shard_seq == 2 * events + count, "every bet leaves one entry"
+    assert core.state.shard_seq == len(opening) + count, "every bet leaves one entry"
     return count / elapsed_s, draining_s / elapsed_s, written // count
 
 
@@ -126,14 +145,15 @@ def main() -> None:
         f"core: {arguments.bets} bets, {arguments.events} events, {arguments.batch} a transaction, "
         f"Python {platform.python_version()}, {os.cpu_count()} cores, best of {arguments.rounds}"
     )
-    for engine in ("pool", "fixed", "lmsr"):
+    for engine, limited in (("pool", False), ("fixed", False), ("lmsr", False), ("fixed", True)):
         rounds = [
-            run(arguments.bets, arguments.events, engine, arguments.batch)
+            run(arguments.bets, arguments.events, engine, arguments.batch, limited)
             for _ in range(arguments.rounds)
         ]
         rate, share, width = max(rounds)
+        name = f"{engine}, limits" if limited else engine
         print(
-            f"  {engine:5}  {rate:10,.0f} bets/s  {1e6 / rate:5.2f} us a bet, "
+            f"  {name:13}  {rate:10,.0f} bets/s  {1e6 / rate:5.2f} us a bet, "
             f"{share:4.0%} of it encoding, {width} journal bytes a bet"
         )
     taken = memory_bytes(arguments.open_bets, arguments.events, "pool")

@@ -10,6 +10,7 @@ import argparse
 import multiprocessing as mp
 import os
 import platform
+import resource
 import shutil
 import signal
 import statistics
@@ -18,12 +19,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import ray
-from confluent_kafka import Producer
 
 from actors import launch
-from actors.options import NAMESPACE, partition_of
+from actors.options import NAMESPACE, SNAPSHOTS, partition_of
 from deploy.local.broker import Broker
 from deploy.stack import free_port
 from pipelines.clock import SystemClock
@@ -31,83 +30,18 @@ from pipelines.collector import tune_collector
 from pipelines.kafka.journal_tail import KafkaJournalTail
 from pipelines.kafka.shard_log import KafkaShardLog
 from pipelines.kafka.snapshot_store import KafkaSnapshotStore
+from pipelines.kafka.snapshot_writer import write_snapshot
 from pipelines.metrics import ShardMetrics
-from pipelines.ports import Record
 from pipelines.settings import Settings
-from pipelines.shard.engine import Engine
-from pipelines.shard.state import ShardState
 from pipelines.shard_loop import ShardLoop
 from pipelines.standby import Standby
-from pipelines.topics import EVENTS, JOURNAL
-from tests.bench.core import bets, operations
-from tests.bench.pipeline import fresh
+from tests.bench.restore_journal import write_journal
 from tests.bench.restore_plot import Restored, draw
 from tests.cluster.load import Gap, Load, wait_until
 
-EVENTS_OPEN = 200
 RATE = 500
 HISTORY_OPEN = 10_000
-SETTLED, OPEN = b"event-", b"later-"  # what the ids of their events begin with
-LATER_MS = 1_800_000_000_000
-FORGOTTEN_MS = 400 * 24 * 3_600_000
 WAIT_S = 180.0
-
-
-def write_journal(bootstrap: str, count: int, settled: int = 0) -> None:
-    """Fill a fresh journal with so many accepted bets, decided by the engine itself.
-
-    Before them `settled` bets, whose events have had their results and are forgotten.
-    """
-    fresh(bootstrap)
-    core = Engine(ShardState(0))
-    producer = Producer({"bootstrap.servers": bootstrap, "linger.ms": 20})
-    if settled:
-        _open(core, SETTLED)
-        _bet(core, producer, settled, SETTLED)
-        for n in range(EVENTS_OPEN):
-            where = {"event_id": f"event-{n:05d}", "market_id": f"1.{n:09d}"}
-            for value in (
-                {"type": "market_status", "status": "CLOSED"},
-                {"type": "result", "winners": [1]},
-            ):
-                body = msgspec.json.encode(value | where)
-                core.process(Record(EVENTS, 0, -1, LATER_MS, where["event_id"].encode(), body))
-                _write(core, producer)
-        core.tick(LATER_MS + FORGOTTEN_MS)
-        _write(core, producer)
-        assert not core.state.events, "all events are forgotten"
-    _open(core, OPEN)
-    _bet(core, producer, count, OPEN)
-    assert producer.flush(60) == 0
-
-
-def _named(record: Record, prefix: bytes) -> Record:
-    """The record for an event of this name; its topic stays empty, to be read from its start."""
-    key = (record.key or b"").replace(SETTLED, prefix)
-    return record._replace(offset=-1, key=key, value=(record.value or b"").replace(SETTLED, prefix))
-
-
-def _open(core: Engine, prefix: bytes) -> None:
-    for record in operations(EVENTS_OPEN, "pool"):
-        core.process(_named(record, prefix))
-
-
-def _bet(core: Engine, producer: Producer, count: int, prefix: bytes) -> None:
-    for start in range(0, count, 10_000):
-        for record in bets(10_000, EVENTS_OPEN, "pool"):
-            client_id = f"{record.client_id}-{start}"
-            core.process(_named(record, prefix)._replace(client_id=client_id))
-        _write(core, producer)
-
-
-def _write(core: Engine, producer: Producer) -> None:
-    for topic, key, value in core.drain().outputs:
-        while topic == JOURNAL:
-            try:
-                producer.produce(topic, value, key, 0)
-                break
-            except BufferError:
-                producer.poll(0.1)
 
 
 def restore_once(bootstrap: str, answer: Any) -> None:
@@ -130,22 +64,24 @@ def standby_of(settings: Settings) -> Standby:
     return Standby(0, tail, SystemClock(), store)
 
 
-def save_once(bootstrap: str) -> None:
-    """Write a snapshot, as `overround snapshot` does."""
-    standby = standby_of(Settings(kafka_bootstrap_servers=bootstrap, partitions=1))
-    standby.finish()
-    assert standby.save(lambda: True)
-    standby.close()
-
-
-def save(bootstrap: str) -> float:
-    """Write a snapshot in a process of its own; return the seconds with the fold before it."""
+def save_once(bootstrap: str, answer: Any) -> None:
+    """Write a snapshot in this process; tell the seconds and the most memory it had (MiB)."""
+    tune_collector()
     began_s = time.monotonic()
-    process = mp.Process(target=save_once, args=(bootstrap,), daemon=True)
+    settings = Settings(kafka_bootstrap_servers=bootstrap, partitions=1)
+    assert write_snapshot(settings, 0, lambda: True).saved
+    memory_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1_024
+    answer.put((time.monotonic() - began_s, memory_mib))
+
+
+def save(bootstrap: str) -> tuple[float, float]:
+    """Write a snapshot in a process of its own; return seconds and MiB, with the fold before."""
+    answer: Any = mp.Queue()
+    process = mp.Process(target=save_once, args=(bootstrap, answer), daemon=True)
     process.start()
-    process.join(WAIT_S)
-    assert process.exitcode == 0
-    return time.monotonic() - began_s
+    found: tuple[float, float] = answer.get(timeout=WAIT_S)
+    process.join(20)
+    return found
 
 
 def restored(bootstrap: str) -> tuple[float, int]:
@@ -177,15 +113,38 @@ def settled_down(standbys: int) -> bool:
     return bool(owner()) and len(caught_up) == standbys
 
 
-def gaps(bootstrap: str, standbys: int, open_bets: int, kills: int, saved: bool) -> list[float]:
-    """Return the gap around each kill of the owner (seconds); `saved`: it has a snapshot."""
+def snapshots_kept() -> int:
+    """How many snapshots the actor `snapshots` has written."""
+    shown = launch.overview()["actors"]
+    health = next((a["health"] for a in shown if a["name"] == SNAPSHOTS), None)
+    return int(health["status"].get("snapshots", 0)) if health else 0
+
+
+def watch_snapshot(bootstrap: str) -> None:
+    """Say how long nothing was committed while a snapshot was written, and as long after it."""
+    began_s = time.monotonic()
+    gap = Gap(bootstrap, 0)
+    wait_until(lambda: snapshots_kept() > 0, WAIT_S, launch.overview)
+    took_s, beside_s = time.monotonic() - began_s, gap.stop()
+    gap = Gap(bootstrap, 0)
+    time.sleep(took_s)
+    print(
+        f"  a snapshot written beside {RATE} bets/s within {took_s:.1f} s: at most "
+        f"{1_000 * beside_s:.0f} ms without output, {1_000 * gap.stop():.0f} ms in as long after",
+        flush=True,
+    )
+
+
+def gaps(
+    bootstrap: str, standbys: int, open_bets: int, kills: int, snapshot_records: int
+) -> list[float]:
+    """Return the gap around each kill of the owner (seconds)."""
     write_journal(bootstrap, open_bets)
-    if saved:
-        save(bootstrap)
     settings = Settings(
         kafka_bootstrap_servers=bootstrap,
         partitions=1,
         standbys=standbys,
+        snapshot_records=snapshot_records,
         ably_url="http://127.0.0.1:9",
         ably_api_key="app.key:secret",
         metrics_port=0,
@@ -195,6 +154,8 @@ def gaps(bootstrap: str, standbys: int, open_bets: int, kills: int, saved: bool)
         launch.wait_ready(WAIT_S)
         load = Load(bootstrap, 1, 20, RATE)
         load.start()
+        if snapshot_records and not standbys:
+            watch_snapshot(bootstrap)
         found = []
         for _ in range(kills):
             wait_until(lambda: settled_down(standbys), WAIT_S, launch.overview)
@@ -233,12 +194,12 @@ def main() -> None:
             for length in map(int, arguments.lengths.split(",")):
                 write_journal(address, length)
                 seconds, bets_open = restored(address)
-                saved_s = save(address)
+                saved_s, saved_mib = save(address)
                 short_s, _ = restored(address)
                 rows.append(Restored(bets_open, seconds, short_s))
                 print(
                     f"  restore, {bets_open:9,} open bets, nothing else: {seconds:6.2f} s, from a "
-                    f"snapshot {short_s:6.2f} s (to write it {saved_s:.1f} s)",
+                    f"snapshot {short_s:6.2f} s (to write it {saved_s:.1f} s, {saved_mib:.0f} MiB)",
                     flush=True,
                 )
             for settled in map(int, arguments.settled.split(",")):
@@ -265,10 +226,11 @@ def main() -> None:
                 _temp_dir=home,
                 _node_ip_address="127.0.0.1",
             )
-            for standbys, saved in ((1, False), (0, False), (0, True)):
-                found = gaps(address, standbys, arguments.open_bets, arguments.kills, saved)
+            every = Settings().snapshot_records
+            for standbys, records in ((1, every), (0, 0), (0, every)):
+                found = gaps(address, standbys, arguments.open_bets, arguments.kills, records)
                 words = " ".join(f"{s:.2f}" for s in found)
-                way = "a snapshot" if saved else "no snapshot"
+                way = "snapshots as they come" if records else "no snapshots"
                 print(
                     f"  kill -9, {arguments.open_bets:,} open bets, {RATE} bets/s, standbys "
                     f"{standbys}, {way}: median {statistics.median(found):.2f} s without output "

@@ -8,7 +8,13 @@ import pytest
 import yaml
 
 from pipelines.exposition import merge
-from pipelines.metrics import CountedNotifier, CountedPublisher, ShardMetrics, render
+from pipelines.metrics import (
+    CountedNotifier,
+    CountedPublisher,
+    ShardMetrics,
+    SnapshotMetrics,
+    render,
+)
 from tests.conftest import find_prometheus
 
 ROOT = Path(__file__).parents[2]
@@ -31,7 +37,9 @@ def exported() -> set[str]:
     publisher.retried(429)
     notifier.pushed("win")
     notifier.retried("edge")
-    registries = [shard.registry, publisher.registry, notifier.registry]
+    snapshots = SnapshotMetrics()
+    snapshots.seen(0, 1, 1.0)
+    registries = [shard.registry, publisher.registry, notifier.registry, snapshots.registry]
     text = merge([render(one) for one in registries], {"shard-000": 1}).decode()
     return {line.split("{")[0].split(" ")[0] for line in text.splitlines() if line[:1] not in "#"}
 
@@ -79,6 +87,11 @@ CASES = {
         for le, per_sample in (("1.0", 90), ("2.5", 90), ("5.0", 100), ("+Inf", 100))
     ],
     "OverroundPushesRepeat": [("overround_notifier_retried_total{reason='edge'}", "0+10x40")],
+    "OverroundSnapshotsOld": [("overround_snapshot_behind_records{partition='0'}", "2000000x20")],
+    "OverroundLossNearLimit": [
+        ("overround_house_loss_minor{partition='0'}", "81x20"),
+        ("overround_house_loss_limit_minor{partition='0'}", "100x20"),
+    ],
 }
 QUIET = {
     "OverroundActorDown": [("overround_actor_up{actor='shard-000'}", "1 1 0 1x20")],
@@ -102,6 +115,15 @@ QUIET = {
         for le in ("1.0", "2.5", "+Inf")
     ],
     "OverroundPushesRepeat": [("overround_notifier_retried_total{reason='edge'}", "0+1x40")],
+    "OverroundSnapshotsOld": [
+        ("overround_snapshot_behind_records{partition='0'}", "2000000x4 0+50000x16")
+    ],
+    "OverroundLossNearLimit": [
+        ("overround_house_loss_minor{partition='0'}", "79x20"),
+        ("overround_house_loss_minor{partition='1'}", "79x20"),
+        ("overround_house_loss_limit_minor{partition='0'}", "100x20"),
+        ("overround_house_loss_limit_minor{partition='1'}", "0x20"),
+    ],
 }
 
 

@@ -100,9 +100,26 @@ def test_what_is_copied_is_not_ignored() -> None:
         assert (ROOT / source).exists(), source
 
 
-def test_it_builds(tmp_path: Path) -> None:
+def test_what_may_hold_values_of_your_own_is_ignored() -> None:
+    lines = (ROOT / ".dockerignore").read_text().splitlines()
+    for kept_out in ("deploy/kubernetes", "**/.*", "**/*.key", "**/*.pem", "**/*.properties"):
+        assert lines.index(kept_out) > lines.index("!deploy"), "the last line that fits decides"
+
+
+def test_what_is_taken_out_is_of_the_python_of_the_base() -> None:
+    paths = re.findall(r"/lib/(python\d\.\d+)/", LINES)
+    assert paths
+    for base in of("FROM"):
+        assert all(base.startswith(f"{path.replace('python', 'python:')}.") for path in paths)
+
+
+def test_it_builds_and_its_command_starts() -> None:
     docker = shutil.which("docker")
     if docker is None or subprocess.run([docker, "info"], capture_output=True).returncode:
         pytest.skip("no Docker engine answers here: the image was not built")
     done = subprocess.run([docker, "build", "--quiet", str(ROOT)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+    image = done.stdout.strip()
+    helped = subprocess.run([docker, "run", "--rm", image], capture_output=True, text=True)
+    assert helped.returncode == 0, helped.stderr
+    assert "Usage: overround" in helped.stdout

@@ -147,6 +147,10 @@ def test_kubectl_builds_what_is_applied() -> None:
         name for name in ALL if not name.startswith("Secret")
     }
     for one in built:
+        if one["kind"] == "RayCluster":
+            jsonschema.validate(one, RAY_CLUSTER)
+        else:
+            kubernetes_validate.validate(one, KUBERNETES, strict=True)
         name = one["metadata"]["name"] if one["kind"] == "Namespace" else None
         assert (name or one["metadata"]["namespace"]) == "overround"
         if one["kind"] == "Job":

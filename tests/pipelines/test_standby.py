@@ -102,6 +102,19 @@ def test_two_copies_take_turns_and_each_bet_is_decided_once(settings: Settings) 
     assert found == (len(records), state_hash(fold(0, values)))
 
 
+def test_lanes_reach_both_copies_and_only_an_owner_knows_what_is_away(settings: Settings) -> None:
+    with copies(settings, False, False) as (first, second):
+        first.wait(lambda s: s["behind"] == 0)
+        assert first.copy.keep_lanes(3) is None, "it follows"
+        first.copy.promote(1)
+        first.wait(lambda s: s["state"] == "running")
+        assert first.copy.status()["lanes"] == 3, "told before it owned"
+        assert first.copy.keep_lanes(2) == 0
+        assert first.copy.status()["lanes"] == 2
+        assert second.copy.keep_lanes(2) is None
+        assert second.copy.status()["lanes"] == 2
+
+
 def test_a_standby_writes_snapshots_and_the_next_begins_there(settings: Settings) -> None:
     with copies(settings, True, False) as (owner, standby):
         owner.wait(lambda s: s["state"] == "running")

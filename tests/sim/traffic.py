@@ -2,7 +2,6 @@
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -12,10 +11,10 @@ from pipelines.shard.bettor import bettor_key
 from pipelines.topics import BETS, EVENTS, partition_of
 from tests.sim.edge import SimulatedEdge
 from tests.sim.kafka import SimulatedKafka
+from tests.sim.race import LADDER, Race, order_change, order_terms
 
 SELECTIONS = 5
 BETTORS = 12
-LADDER = (15_000, 18_000, 20_000, 25_000, 30_000, 34_000, 40_000, 50_000, 80_000)
 STAKES_MINOR = (1, 100, 100, 2_500, 2_500, 10_000, 10**13)
 POISON = (
     b"",
@@ -26,19 +25,6 @@ POISON = (
     b"x" * 300_000,
     b'{"v":9,"type":"bet"}',
 )
-
-
-@dataclass
-class Race:
-    """What the operator knows of one event."""
-
-    event_id: str
-    engine: str
-    odds: list[int]
-    status: str = "OPEN"
-    version: int = 1
-    settled: bool = False
-    bets: list[tuple[str, str]] = field(default_factory=list)
 
 
 class Traffic:
@@ -66,7 +52,11 @@ class Traffic:
 
     def operate(self) -> None:
         """Open a race, or let one go on."""
-        if self._random.random() < 0.15:
+        if not self.races:
+            for number in range(BETTORS - 2):  # the others come later, or never
+                self._account(f"bettor-{number}", "account_set")
+                self._account(f"bettor-{number}", "deposit", "first", 20_000)
+        elif self._random.random() < 0.15:
             self._fund()
             return
         going = [race for race in self.races if not race.settled]
@@ -134,7 +124,7 @@ class Traffic:
 
     def _open(self) -> None:
         self._counter += 1
-        engine = self._random.choice(["pool", "fixed"])
+        engine = self._random.choice(["pool", "fixed", "exchange"])
         odds = [self._random.choice(LADDER) for _ in range(SELECTIONS)]
         race = Race(f"race-{self._counter}", engine, odds)
         self.races.append(race)
@@ -145,7 +135,10 @@ class Traffic:
             for n in range(SELECTIONS)
         ]
         market: dict[str, Any] = {"market_id": "win", "engine": engine, "selections": selections}
-        market["accounts"] = self._random.random() < 0.4
+        market["accounts"] = self._random.random() < (0.7 if engine == "exchange" else 0.4)
+        if engine == "exchange":
+            market["bsp_market"] = self._random.random() < 0.3
+            market["market_base_rate_e4"] = 500
         self._send(race, "market_opened", market=market, market_id=None)
 
     def _fund(self) -> None:
@@ -153,8 +146,11 @@ class Traffic:
         client = f"bettor-{self._random.randrange(BETTORS)}"
         reference = f"ref-{self._random.randrange(40)}"
         amount = self._random.choice([500, 5_000, 50_000])
-        money = {"reference": reference, "amount_minor": amount}
         kind = self._random.choice(["account_set", "deposit", "deposit", "withdrawal"])
+        self._account(client, kind, reference, amount)
+
+    def _account(self, client: str, kind: str, reference: str = "", amount: int = 0) -> None:
+        money = {"reference": reference, "amount_minor": amount}
         value = {"type": kind, "client_id": client} | (money if kind != "account_set" else {})
         key = bettor_key(client).encode()
         partition = partition_of(key, self._partitions)
@@ -195,6 +191,8 @@ class Traffic:
             self._bet_record(event, client, value)
         elif drawn < 0.3 and len(self.races) > 1:
             self._coupon()
+        elif drawn < 0.4:
+            self._change()
         else:
             self._fresh()
 
@@ -235,7 +233,7 @@ class Traffic:
         client = f"bettor-{self._random.randrange(BETTORS)}"
         self._counter += 1
         selection = self._random.randint(1, SELECTIONS)
-        value = {
+        value: dict[str, Any] = {
             "type": "bet",
             "bet_id": f"b{self._counter}",
             "event_id": race.event_id,
@@ -244,14 +242,40 @@ class Traffic:
             "stake_minor": self._random.choice(STAKES_MINOR),
             "price_policy": self._random.choice(["exact", "better", "any"]),
         }
+        if race.engine == "exchange":
+            value |= order_terms(self._random)
         seen = self._edge.channels[odds_out(race.event_id)]
         if seen:  # what a page would show just now, or a little before
             image: Any = self._random.choice(seen[-3:]).data
-            value["market_version"] = image["version"]
+            if race.engine != "exchange" or self._random.random() < 0.3:
+                value["market_version"] = image["version"]
             if race.engine == "fixed":
                 value["odds_e4"] = image["selections"][selection - 1]["odds_e4"]
-        self.sent.add((race.event_id, client, str(value["bet_id"])))
+        self._place(race, client, value)
+        if race.engine == "exchange" and self._random.random() < 0.6:
+            self._counter += 1
+            other = {"BACK": "LAY", "LAY": "BACK"}[value["side"]]
+            client = f"bettor-{self._random.randrange(BETTORS)}"
+            self._place(race, client, value | {"bet_id": f"b{self._counter}", "side": other})
+
+    def _place(self, race: Race, client: str, value: dict[str, Any]) -> None:
+        bet_id = str(value["bet_id"])
+        if race.engine == "exchange":
+            race.orders.append((client, bet_id))
+        self.sent.add((race.event_id, client, bet_id))
         self._sent_values.append((race.event_id, client, value))
+        self._bet_record(race.event_id, client, value)
+
+    def _change(self) -> None:
+        """Cancel or replace one of the last orders, or cash it out."""
+        races = [race for race in self.races[-6:] if race.orders]
+        if not races:
+            return
+        race = self._random.choice(races)
+        client, bet_id = self._random.choice(race.orders[-6:])
+        self._counter += 1
+        value = order_change(self._random, race.event_id, bet_id, f"b{self._counter}")
+        race.orders += [(client, value["new_bet_id"])] if "new_bet_id" in value else []
         self._bet_record(race.event_id, client, value)
 
     def _bet_record(self, event: str, client: str, value: dict[str, Any]) -> None:

@@ -56,6 +56,7 @@ def _audit_holds(world: World) -> None:
     audit_partitions(audit, all_sources, complete=True)
     audit.links.finish(complete=True)
     audit.moves.finish(complete=True)
+    audit.exposures.finish(complete=True)
     audit.channels.not_checked("checked by the simulation itself")
     report = audit.report()
     failed = [check for check in report.checks if check.failures]

@@ -19,6 +19,8 @@ ROLES = (
     ("ray::Notifier", "notifier"),
     ("ray::Supervisor", "supervisor"),
     ("ray::Metrics", "metrics"),
+    ("ray::Snapshots", "snapshots"),
+    ("ray::_write", "snapshot being written"),
     ("gcs_server", "Ray gcs"),
     ("raylet", "Ray raylet"),
     ("dashboard", "Ray dashboard"),

@@ -90,6 +90,6 @@ def test_a_channel_in_use_is_not_idle() -> None:
     channel = Channel("c", "s", 1_000)
     channel.attach(Attachment(Listener("one")), 0)
     assert not channel.is_idle(10**9)
-    channel.detach("one", 10)
+    channel.detach("one", channel.name, 10)
     assert not channel.is_idle(1_000)  # a client may resume
     assert channel.is_idle(200_000)

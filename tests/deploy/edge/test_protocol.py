@@ -1,7 +1,9 @@
 """The realtime protocol frame by frame, where an SDK cannot be made to do what a fault does."""
 
+import base64
 import contextlib
 import json
+import time
 
 import httpx
 import msgspec
@@ -103,6 +105,30 @@ def test_parameters_in_a_channel_name_count(edge: RunningEdge) -> None:
         assert one.hear(Action.MESSAGE)["messages"][0]["name"] == "b"
 
 
+def test_a_channel_is_held_filtered_and_whole_side_by_side(app_edge: RunningEdge) -> None:
+    filtered = "[filter=" + base64.b64encode(b'name == `"goal"`').decode() + "]match"
+    with peer(app_edge, clientId="ann") as one:
+        for name in (filtered, "match"):
+            one.send(Action.ATTACH, channel=name)
+            assert one.hear(Action.ATTACHED, Action.DETACHED)["channel"] == name
+        one.publish("match", 0, "goal")
+        heard = {one.hear(Action.MESSAGE, Action.DETACHED)["channel"] for _ in range(2)}
+        assert heard == {filtered, "match"}
+        one.publish("match", 1, "corner")
+        frame = one.hear(Action.MESSAGE)
+        assert (frame["channel"], frame["messages"][0]["name"]) == ("match", "corner")
+        one.send(Action.PRESENCE, channel="match", msgSerial=2, presence=[{"action": 2}])
+        one.hear(Action.PRESENCE)
+        one.send(Action.DETACH, channel=filtered)
+        one.hear(Action.DETACHED)
+        one.publish("match", 3, "goal")
+        assert one.hear(Action.MESSAGE, Action.PRESENCE)["channel"] == "match"
+        name, _, secret = app_edge.key.partition(":")
+        at = f"{app_edge.url}/channels/match"
+        metrics = httpx.get(at, auth=(name, secret)).json()["status"]["occupancy"]["metrics"]
+        assert (metrics["connections"], metrics["presenceMembers"]) == (1, 1)
+
+
 def test_a_refused_message_is_not_acknowledged_and_those_after_it_are(edge: RunningEdge) -> None:
     with peer(edge) as one:
         one.hear(Action.CONNECTED)
@@ -191,6 +217,21 @@ def test_without_credentials_the_socket_is_refused_with_a_code(edge: RunningEdge
         assert refusal["error"]["code"] == 40101
         with pytest.raises(ConnectionClosed):
             socket.recv(WAIT_S)
+
+
+def test_a_key_that_is_not_known_is_a_wrong_credential(edge: RunningEdge) -> None:
+    with peer(RunningEdge(edge.port, "no.such:secret")) as one:
+        assert one.hear(Action.ERROR, Action.CONNECTED)["error"]["code"] == 40101
+
+
+def test_a_ping_is_answered_in_more_than_a_millisecond(edge: RunningEdge) -> None:
+    with peer(edge) as one:
+        one.hear(Action.CONNECTED)
+        asked_s = time.perf_counter()
+        one.send(Action.HEARTBEAT, id="p1")
+        while one.hear(Action.HEARTBEAT).get("id") != "p1":
+            pass
+        assert time.perf_counter() - asked_s > 0.001
 
 
 def test_messagepack_clients_get_binary_frames(edge: RunningEdge) -> None:

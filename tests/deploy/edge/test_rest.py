@@ -222,6 +222,13 @@ def test_without_good_credentials_nothing_is_published(
     assert code_of(response) == code
 
 
+def test_an_unknown_key_of_the_app_is_not_found_and_not_authorized(
+    edge: RunningEdge, anonymous: httpx.Client
+) -> None:
+    response = anonymous.get("/channels/c", auth=(edge.key.partition(".")[0] + ".none", "x"))
+    assert (response.status_code, response.json()["error"]["code"]) == (401, 40400)
+
+
 @pytest.mark.parametrize(
     ("body", "code"),
     [

@@ -33,7 +33,9 @@ def test_the_cache_is_filled_once_and_then_needs_no_network(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cache = tmp_path / "cache"
+    assert not jars.is_cached(cache)
     class_path = jars.kafka_class_path(cache)
+    assert jars.is_cached(cache)
     paths = [Path(part) for part in class_path.split(os.pathsep)]
     assert [path.name for path in paths] == ["a-1.jar", "b-1.jar"]
     assert [path.read_bytes() for path in paths] == [b"a-1.jar", b"b-1.jar"]
@@ -45,6 +47,7 @@ def test_the_cache_is_filled_once_and_then_needs_no_network(
     monkeypatch.setattr(jars, "resolve_jars", no_network)
     assert jars.kafka_class_path(cache) == class_path
     (cache / FOLDER / "b-1.jar").unlink()
+    assert not jars.is_cached(cache)
     with pytest.raises(StackError, match="asked the network"):
         jars.kafka_class_path(cache)
 

@@ -15,11 +15,12 @@ from deploy.replay.account import Account
 from deploy.replay.edge_link import EdgeLink, Listener
 from pipelines.channels import INBOUND_BETS
 from pipelines.messages import entries as e
+from pipelines.messages.apart import apart
 from pipelines.messages.images import OddsImage
 from pipelines.messages.operations import Operation
 from pipelines.ports import Publication, Record
 from pipelines.publisher.odds import Summaries, odds_of
-from pipelines.publisher.receipts import receipt_of
+from pipelines.publisher.receipts import receipts_of
 from pipelines.shard.engine import Engine
 from pipelines.shard.state import ShardState
 from pipelines.topics import BETS, EVENTS, ODDS
@@ -51,8 +52,8 @@ class CoreSystem:
         self._engine.process(Record(topic, 0, offset, WALL_MS, key.encode(), value, client_id))
         drained = self._engine.drain()
         for record in drained.journal_records:
-            self.entries.append((record.at_ms, record.entry))
-            if (receipt := receipt_of(record, 0)) is not None:
+            self.entries += [(record.at_ms, part) for part in apart(record.entry)]
+            for receipt in receipts_of(record, 0):
                 self._publish(receipt)
         for name, _, value in drained.outputs:
             self.account.take(name, value)

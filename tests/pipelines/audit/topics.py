@@ -8,6 +8,7 @@ import msgspec
 
 from pipelines.audit.partition import Audit, Sources, audit_partition
 from pipelines.audit.report import AuditReport, Check
+from pipelines.messages.apart import apart
 from pipelines.messages.entries import EntryBase, JournalRecord
 from pipelines.messages.images import OddsImage
 from pipelines.ports import Record
@@ -77,6 +78,10 @@ class Topics:
                 event_seq = events[entry.event_id] = events.get(entry.event_id, 0) + 1
             if entry.market_seq:
                 market_seq = markets[where] = markets.get(where, 0) + 1
+            more = len(apart(entry)) - 1  # numbers that an entry of several parts has beside
+            if more:
+                events[entry.event_id] += more
+                markets[where] += more
             entry = msgspec.structs.replace(entry, event_seq=event_seq, market_seq=market_seq)
             decoded = msgspec.structs.replace(decoded, shard_seq=number, entry=entry)
             self.journal[number - 1] = record._replace(value=msgspec.msgpack.encode(decoded))

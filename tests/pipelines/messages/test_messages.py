@@ -18,7 +18,7 @@ from pipelines.messages.images import OddsImage
 from pipelines.messages.notices import Notice
 from pipelines.messages.operations import Market, Operation, ResultRolledBack, Selection
 from pipelines.messages.requests import BetRequest, Request
-from pipelines.messages.risk_operations import RiskSet, TrustClass
+from pipelines.messages.risk_operations import RiskSet, ShardRiskSet, TrustClass
 from pipelines.messages.transfers import Forwarded, FundsAsked
 from pipelines.shard.fold import fold
 
@@ -57,6 +57,8 @@ TAGS = {
     e.LeverWasSet: 81,
     e.ReferralAccepted: 82,
     e.BetPartlyAccepted: 83,
+    e.BetPartlyConfirmed: 84,
+    e.ShardRiskWasSet: 85,
     e.SelectionWasResulted: 55,
     e.SelectionResultEnded: 56,
     e.OperationWaits: 49,
@@ -66,6 +68,7 @@ TAGS = {
     co.BetCashedOut: 53,
     co.BetPartlyCashedOut: 57,
     co.CashOutRejected: 54,
+    oe.OrderTraded: 59,
     oe.OrderPlaced: 60,
     oe.OrderPending: 61,
     oe.OrderRejected: 62,
@@ -81,6 +84,9 @@ TAGS = {
     oe.CommissionCharged: 72,
     oe.CommissionReturned: 73,
     oe.DiscountsWereSet: 74,
+    oe.AccountSettled: 75,
+    oe.AccountUnsettled: 76,
+    oe.ExposureRaised: 77,
     be.TransferSent: 100,
     be.TransferReceived: 101,
     be.CouponPending: 102,
@@ -99,6 +105,7 @@ TAGS = {
     be.FundsReleased: 117,
     be.FundsPosted: 118,
     be.FundsHeld: 120,
+    be.ExposureWasHeld: 127,
     be.LegHeld: 121,
     be.LegRefused: 122,
     be.LegKept: 123,
@@ -149,11 +156,14 @@ def example(kind: type[e.EntryBase]) -> e.EntryBase:
         "each_way": True,
         "accounts": True,
         "referred": True,
+        "accept_partial": True,
         "risk": RiskSet("race", 5, classes=(TrustClass("sharp"),)),
         "action": "refer",
         "win": (3, 2),
         "place": (1, 1),
     } | ({"odds_e4": (30_000, 20_000)} if kind is be.CouponAccepted else {})
+    if kind is e.ShardRiskWasSet:
+        worth["risk"] = ShardRiskSet(3, 5, 6, 7)
     if kind is ie.RequestWaits:
         worth["waiting"] = Forwarded("bets", "race", "1.1", "ann", "b1", b"{}")
     by_type: dict[object, Any] = {int: 7, str: "text", bytes: b"some", bool: True}

@@ -10,7 +10,7 @@ from pipelines.messages import bettor_entries as be
 from pipelines.messages import cash_out_entries as co
 from pipelines.messages import entries as e
 from pipelines.messages import order_entries as oe
-from pipelines.publisher.receipts import NO_RECEIPT, RECEIPTS, receipt_of
+from pipelines.publisher.receipts import NO_RECEIPT, RECEIPTS, receipts_of
 
 HEAD = ("race-1", 7, "win", 3)
 TERMS: Any = ("LAY", "LIMIT", "PERSIST", "", 0, "")
@@ -47,6 +47,11 @@ RECEIPT_ENTRIES: list[tuple[Any, str, dict[str, object]]] = [
         {"offer_odds_e4": 29_000, "offer_stake_minor": 400},
     ),
     (e.BetConfirmed(*HEAD, "anna", "b-1", 32_000), "accepted", {"odds_e4": 32_000}),
+    (
+        e.BetPartlyConfirmed(*HEAD, "anna", "b-1", 32_000, 300, 900),
+        "accepted",
+        {"odds_e4": 32_000, "stake_minor": 300, "asked_stake_minor": 900},
+    ),
     (e.BetDeclined(*HEAD, "anna", "b-1", "ODDS_CHANGED", "Why."), "rejected", {"reason": "Why."}),
     (e.BetCancelled(*HEAD, "anna", "b-1"), "cancelled", {}),
     (
@@ -205,8 +210,7 @@ def test_every_entry_has_its_place() -> None:
 
 @pytest.mark.parametrize(("entry", "name", "fields"), RECEIPT_ENTRIES)
 def test_a_receipt_says_what_happened(entry: Any, name: str, fields: dict[str, object]) -> None:
-    publication = receipt_of(record(entry), 0)
-    assert publication is not None
+    (publication,) = receipts_of(record(entry), 0)
     assert publication.channel == "outbound:bets:anna"
     assert publication.id == "race-1:7"
     assert publication.name == name
@@ -222,11 +226,28 @@ def test_a_receipt_says_what_happened(entry: Any, name: str, fields: dict[str, o
 
 def test_an_answer_outside_events_is_named_by_its_place_in_the_journal() -> None:
     first = e.RequestRefused("", 0, "", 0, "anna", "m-1", "INVALID_INPUT_DATA", "Bad.")
-    publication = receipt_of(record(first), 3)
-    assert publication is not None
+    (publication,) = receipts_of(record(first), 3)
     assert publication.id == "journal:3:42"
 
 
 def test_what_answers_nobody_is_no_receipt() -> None:
-    assert receipt_of(record(e.OddsSet(*HEAD, ((1, 20_000),))), 0) is None
-    assert receipt_of(record(e.MarketSettled(*HEAD, 1, 2, 3, 4, ())), 0) is None
+    assert receipts_of(record(e.OddsSet(*HEAD, ((1, 20_000),))), 0) == []
+    assert receipts_of(record(e.MarketSettled(*HEAD, 1, 2, 3, 4, ())), 0) == []
+
+
+def test_both_sides_of_a_trade_are_told_each_under_a_number_of_its_own() -> None:
+    terms = ("BACK", "LIMIT", "LAPSE", "", 0, "")
+    matches = (
+        ("bob", "b1", 31_000, 200, 0, False),
+        ("cem", "c1", 31_000, 300, 50, True),
+    )
+    traded = oe.OrderTraded(*HEAD, *BET, *terms, ((31_000, 500, False),), matches)
+    own, bob, cem = receipts_of(record(traded), 0)
+    assert [one.channel.split(":")[-1] for one in (own, bob, cem)] == ["anna", "bob", "cem"]
+    assert [one.id for one in (own, bob, cem)] == ["race-1:7", "race-1:8", "race-1:9"]
+    placed = oe.OrderPlaced(*HEAD, *BET, *terms, ((31_000, 500, False),))
+    assert [own] == receipts_of(record(placed), 0)
+    for one, matched in ((bob, (*matches[0][:5], "order")), (cem, (*matches[1][:5], "virtual"))):
+        event_seq = int(one.id.split(":")[1])
+        alone = oe.BetMatched("race-1", event_seq, "win", HEAD[3] + event_seq - 7, *matched)
+        assert [one] == receipts_of(record(alone), 0)

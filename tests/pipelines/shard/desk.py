@@ -7,6 +7,7 @@ import msgspec
 
 from pipelines.messages import cash_out_entries as co
 from pipelines.messages import entries as e
+from pipelines.messages.apart import apart
 from pipelines.messages.dead_letters import DeadLetter
 from pipelines.messages.images import OddsImage
 from pipelines.ports import Record
@@ -142,7 +143,7 @@ class Desk:
         self.dead += [
             _letter(value) for topic, _, value in drained.outputs if topic == DEAD_LETTERS
         ]
-        return [record.entry for record in drained.journal_records]
+        return [part for record in drained.journal_records for part in apart(record.entry)]
 
     def records(self) -> list[e.JournalRecord]:
         return [_record(value) for value in self.journal]
@@ -200,8 +201,11 @@ def check_journal(records: Iterable[e.JournalRecord]) -> None:
             answered = {who for who in answered if who[0] != entry.event_id}
         if isinstance(entry, e.BetAccepted | e.BetPartlyAccepted):
             escrow[where] = escrow.get(where, 0) + entry.stake_minor
-        elif isinstance(entry, e.BetConfirmed):
+        elif isinstance(entry, e.BetConfirmed | e.BetPartlyConfirmed):
             who = (entry.event_id, entry.client_id, entry.bet_id)
+            if isinstance(entry, e.BetPartlyConfirmed):
+                assert 0 < entry.stake_minor < entry.asked_stake_minor == stakes[who]
+                stakes[who] = entry.stake_minor
             escrow[where] = escrow.get(where, 0) + stakes[who]
         elif isinstance(entry, co.BetCashedOut | co.BetPartlyCashedOut):
             escrow[where] -= entry.amount_minor + sum(amount for _, amount in entry.postings)

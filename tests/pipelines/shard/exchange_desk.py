@@ -99,12 +99,14 @@ def check_book(market: MarketState, orders: list[Order]) -> None:
         for lay, levels in ((False, runner.backs), (True, runner.lays)):
             expected = waiting.get((selection_id, lay), [])
             sign = -1 if lay else 1
-            expected.sort(key=lambda one: (sign * one.asked_odds_e4, one.number))
-            assert [one.number for one in levels.orders()] == [one.number for one in expected]
+            expected.sort(key=lambda one: sign * one.asked_odds_e4)  # the older ones first
+            assert [id(one) for one in levels.in_turn()] == [id(one) for one in expected]
             sizes: dict[int, int] = {}
             for one in expected:
                 sizes[one.asked_odds_e4] = sizes.get(one.asked_odds_e4, 0) + one.remaining_minor
-            assert levels.depth(0) == tuple(sizes.items())
+            assert list(levels.levels()) == list(sizes.items())
+            shown = list(sizes.items())[: market.definition.depth or None]
+            assert levels.depth() == tuple(shown)
         back, lay_best = runner.backs.best(), runner.lays.best()
         assert not back or not lay_best or back > lay_best, "the book is crossed"
 

@@ -175,3 +175,12 @@ def test_every_posting_sums_to_zero(town: Town) -> None:
     posted = [one for one in town.entries if isinstance(one, be.FundsPosted)]
     assert [one.kind for one in posted] == ["deposit", "stake", "payout"]
     assert all(sum(amount for _, amount in one.postings) == 0 for one in posted)
+
+
+def test_a_message_under_an_events_key_is_refused_and_the_event_goes_on(town: Town) -> None:
+    money = {"client_id": "ann", "reference": "d9", "amount_minor": 5}
+    assert code_of(town.operate("race", "deposit", **money)) == "EVENT_KEY_MISMATCH"
+    town.bet("ann", "race", "b1", **GOOD)
+    town.deliver_all()
+    assert town.the_bet("race", "ann", "b1").status == ACCEPTED
+    town.check_folds()

@@ -5,7 +5,7 @@ import pytest
 from pipelines.codes import SENTENCES, Code
 from pipelines.limits import MARKET_STAKES_MAX_MINOR, STAKE_MAX_MINOR
 from pipelines.messages import entries as e
-from pipelines.shard import evolve as evolving
+from pipelines.shard import bet_changes
 from tests.pipelines.shard.desk import EVENT, MARKET, Desk, bet, fixed_market, pool_market
 
 
@@ -119,8 +119,8 @@ class TestDedupe:
     def test_what_is_remembered_of_refusals_is_bounded(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(evolving, "ANSWERS_OUTSIDE_MARKETS_MAX", 3)
-        monkeypatch.setattr(evolving, "ORPHAN_ANSWERS_MAX", 2)
+        monkeypatch.setattr(bet_changes, "ANSWERS_OUTSIDE_MARKETS_MAX", 3)
+        monkeypatch.setattr(bet_changes, "ORPHAN_ANSWERS_MAX", 2)
         desk = Desk()
         for number in range(5):
             desk.bet(f"early-{number}")

@@ -1,7 +1,9 @@
 """An order's life on an exchange: matching, changes, the off, withdrawals, results."""
 
+import msgspec
 import pytest
 
+from pipelines.limits import MATCHES_PER_ENTRY_MAX
 from pipelines.messages import entries as e
 from pipelines.messages import order_entries as oe
 from tests.pipelines.shard.desk import EVENT, MARKET
@@ -496,3 +498,34 @@ def test_rules_that_do_not_go_together(rules: dict[str, object]) -> None:
     (entry,) = d.operate("market_opened", market=exchange_market(**rules))  # type: ignore[arg-type]
     assert isinstance(entry, e.OperationRefused)
     assert entry.code == "INVALID_INPUT_DATA"
+
+
+def test_a_trade_with_very_many_is_told_in_several_entries_of_the_same_parts() -> None:
+    at = desk()
+    count = MATCHES_PER_ENTRY_MAX + 7
+    for number in range(count):
+        at.lay(f"l{number}", 30_000, 10)
+    numbers = at.market().seq
+    entries = at.back("taker", 30_000, 10 * count + 5)
+    assert fills(entries) == ((30_000, 10 * count, False),)
+    assert matched(entries) == [(f"l{number}", 30_000, 10) for number in range(count)]
+    assert [one.market_seq for one in entries] == list(range(numbers + 1, numbers + count + 2))
+    assert at.market().seq == numbers + count + 1
+    kinds = [type(msgspec.msgpack.decode(v, type=e.JournalRecord).entry) for v in at.journal]
+    assert kinds[-8:] == [oe.OrderTraded, *[oe.BetMatched] * 7]
+    assert at.of("taker").remaining_minor == 5
+    at.check()
+
+
+def test_one_trade_is_one_entry_with_the_numbers_of_its_parts() -> None:
+    at = desk()
+    at.lay("a", 30_000, 10)
+    at.lay("b", 31_000, 10)
+    journalled, numbers = len(at.journal), at.market().seq
+    entries = at.back("taker", 30_000, 15)
+    assert len(at.journal) == journalled + 1
+    assert [type(one) for one in entries] == [oe.OrderPlaced, oe.BetMatched, oe.BetMatched]
+    assert [one.market_seq for one in entries] == [numbers + 1, numbers + 2, numbers + 3]
+    (following,) = at.back("next", 90_000, 10)
+    assert following.market_seq == numbers + 4
+    at.check()

@@ -216,7 +216,7 @@ class ExchangeLife(RuleBasedStateMachine):
         if not book.crossing or len(active) < 2:
             return
         for lay in (False, True):
-            fronts = [next((r.lays if lay else r.backs).orders(), None) for r in active]
+            fronts = [next((r.lays if lay else r.backs).in_turn(), None) for r in active]
             if not all(fronts):
                 continue
             whole = sum(10_000 / f.asked_odds_e4 for f in fronts if f is not None)

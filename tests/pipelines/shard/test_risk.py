@@ -245,11 +245,6 @@ def test_a_part_of_the_room_of_the_market_itself() -> None:
     desk.check()
 
 
-def test_no_part_is_taken_where_a_bet_waits() -> None:
-    desk = opened(loss_limit_minor=1_000, in_play=True, bet_delay_ms=1_000)
-    assert refused(place(desk, "b1", 900, accept_partial=True)) == ("LOSS_LIMIT_EXCEEDED", 500)
-
-
 def test_a_bettor_has_no_more_at_stake_on_one_market_than_its_limits() -> None:
     desk = opened({"bettor_market_stake_max_minor": 500, "bettor_market_payout_max_minor": 1_200})
     assert isinstance(place(desk, "b1", 300), e.BetAccepted)  # may pay 900

@@ -65,6 +65,7 @@ class ShardLife(RuleBasedStateMachine):
         odds=st.sampled_from(LADDER),
         policy=st.sampled_from(["exact", "better", "any"]),
         stale=st.booleans(),
+        partial=st.booleans(),
     )
     def place(
         self,
@@ -77,7 +78,26 @@ class ShardLife(RuleBasedStateMachine):
         odds: int,
         policy: str,
         stale: bool,
+        partial: bool,
     ) -> None:
+        self.one_bet(
+            event_id, market_id, number, client_id, selection, stake, odds, policy, stale, partial
+        )
+
+    def one_bet(
+        self,
+        event_id: str,
+        market_id: str,
+        number: int,
+        client_id: str,
+        selection: int,
+        stake: int,
+        odds: int,
+        policy: str,
+        stale: bool,
+        partial: bool,
+    ) -> None:
+        """Send a bet and look at its answer."""
         event = self.desk.state.events.get(event_id)
         known = event.markets.get(market_id) if event is not None else None
         version = known.version if known is not None and not stale else 1
@@ -90,6 +110,7 @@ class ShardLife(RuleBasedStateMachine):
             odds_e4=odds if market_id == "1.1" else 0,
             price_policy=policy,
             market_version=version,
+            accept_partial=partial,
         )
         entries = self.desk.bets(request, client_id, event_id.encode())
         own = [x for x in entries if getattr(x, "bet_id", "") == f"b{number}"]
@@ -100,7 +121,9 @@ class ShardLife(RuleBasedStateMachine):
             self.firsts.clear()  # forgotten with its event, by the time that this bet brought
         if event is None:
             return
-        if who in self.firsts and not isinstance(answer, e.BetConfirmed | e.BetDeclined):
+        if who in self.firsts and not isinstance(
+            answer, e.BetConfirmed | e.BetPartlyConfirmed | e.BetDeclined
+        ):
             assert isinstance(answer, e.BetRepeated | e.BetConflict)
         elif who not in self.firsts:
             assert isinstance(answer, e.BetEntry)

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from pipelines.messages import entries as e
+from pipelines.messages.apart import apart
 from pipelines.ports import Record
 from pipelines.shard.bettor import BettorState, bettor_key
 from pipelines.shard.engine import Engine
@@ -130,11 +131,11 @@ class Town:
         return self._drain(partition)
 
     def _drain(self, partition: int) -> list[e.Entry]:
-        found = []
+        found: list[e.Entry] = []
         for topic, key, value in self.engines[partition].drain().outputs:
             if topic == JOURNAL:
                 self.journals[partition].append(value)
-                found.append(_record(value).entry)
+                found += apart(_record(value).entry)
             elif topic == TRANSFERS:
                 self.waiting[partition_of(key, self.partitions)].append((key, value))
         self.entries += found

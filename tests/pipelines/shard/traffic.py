@@ -99,7 +99,12 @@ class Traffic:
         """Limits, levers, and words on bets whether or not they are referred."""
         chance = self.chance
         bettor = f"bettor-{chance.randrange(7)}"
-        what = chance.choice(["risk_set", "risk_lever", "risk_lever", "referral_decided"])
+        kinds = ["risk_set", "risk_lever", "risk_lever", "referral_decided", "shard_risk_set"]
+        what = chance.choice(kinds if self.clock == "wall" else kinds[:-1])
+        if what == "shard_risk_set":
+            limit = chance.choice([0, 5_000, 50_000])
+            value = {"type": what, "partition": 0, "loss_limit_minor": limit}
+            return self.record(EVENTS, "shard/0", msgspec.json.encode(value))
         if what == "risk_set":
             limit = chance.choice([0, 3_000, 30_000])
             limits = {"event_loss_limit_minor": limit, "bettor_stake_max_minor": limit}
@@ -116,8 +121,10 @@ class Traffic:
         mine = [one for one in self.bets[-20:] if one[0] == event_id]
         _, value, client = chance.choice(mine) if mine else ("", b'{"bet_id":"none"}', "ann")
         word = {"bet_id": msgspec.json.decode(value)["bet_id"], "client_id": client}
-        accept = chance.random() < 0.7
-        return self.operation(what, event_id, market_id=market_id, accept=accept, **word)
+        accept, stake = chance.random() < 0.7, chance.choice([0, 0, 100])
+        return self.operation(
+            what, event_id, market_id=market_id, accept=accept, stake_minor=stake, **word
+        )
 
     def _bet(self, event_id: str, market_id: str) -> Record:
         chance = self.chance

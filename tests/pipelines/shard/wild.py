@@ -14,6 +14,7 @@ from pipelines.audit.money import Money
 from pipelines.audit.tally import Place, Tally
 from pipelines.audit.totals import Totals
 from pipelines.messages import entries as e
+from pipelines.messages.apart import apart
 from tests.pipelines.shard.desk import EVENT, MARKET, Desk
 from tests.pipelines.shard.exchange_desk import ExchangeDesk
 
@@ -52,7 +53,8 @@ class Wild:
         tally = Tally("money", "is right")
         money = Money(tally, Totals())
         for number, record in enumerate(self.desk.records()):
-            money.see(Place("journal", 0, number), record.entry, record.at_ms)
+            for part in apart(record.entry):
+                money.see(Place("journal", 0, number), part, record.at_ms)
         assert not tally.failures, tally.check().examples[:3]
 
     def take(self, found: list[e.Entry]) -> None:
