@@ -22,7 +22,7 @@ UNIT = 10_000
 
 class _Order:
     __slots__ = (
-        "asked_e4",
+        "asked_odds_e4",
         "fills",
         "held",
         "inside",
@@ -37,7 +37,6 @@ class _Order:
         self.selection_id = entry.selection_id
         self.lay = entry.side == "LAY"
         self.limit = entry.order_type == "LIMIT"
-        self.asked_e4 = entry.asked_odds_e4
         self.inside = False  # in the market, not pending
         self.fills: list[tuple[int, int, int]] = []  # odds_e4, size, at ms
         self.held = 0  # in the market
@@ -60,7 +59,7 @@ class _Order:
         left = self.places["remaining"]
         if not self.lay:
             return win, -size - left * UNIT
-        return -win - left * (self.asked_e4 - UNIT if self.limit else UNIT), size
+        return -win - left * (self.asked_odds_e4 - UNIT if self.limit else UNIT), size
 
     def won(self, share: Fraction) -> int:
         """Return what is paid where the selection has this share of a win."""

@@ -6,11 +6,10 @@ when a result is rolled back. Payouts are worked out again from the result. Kept
 fold on purpose: it follows the entries with a ledger of its own.
 """
 
-from fractions import Fraction
-from math import floor
 from typing import Final
 
 from pipelines.audit.exchange_money import ExchangeMoney
+from pipelines.audit.outcomes import outcome, worth_minor
 from pipelines.audit.stakes import GONE, MATCHED, REMAINING, SETTLED, AuditedMarket, AuditedStake
 from pipelines.audit.tally import Place, Tally
 from pipelines.audit.totals import Totals
@@ -18,8 +17,6 @@ from pipelines.books.fixed import FixedBook
 from pipelines.books.lmsr_book import LmsrBook
 from pipelines.books.pool import PoolBook
 from pipelines.books.results import outcome_of
-from pipelines.books.rounding import payout_minor
-from pipelines.limits import ODDS_ONE
 from pipelines.messages import cash_out_entries as co
 from pipelines.messages import entries as e
 from pipelines.messages import transfers as t
@@ -156,7 +153,7 @@ class Money:
         closed = stake.stake_minor
         if isinstance(entry, co.BetPartlyCashedOut):
             closed = entry.closed_minor
-        right = _worth(book, stake, closed)
+        right = worth_minor(book, stake, closed)
         posted = sum(amount for _, amount in entry.postings)
         if entry.amount_minor != right or posted != closed - right:
             what = f"bet {entry.bet_id!r} of {entry.client_id!r} is cashed out for "
@@ -197,7 +194,7 @@ class Money:
         if stake is None:
             return
         self._tally.count("bets settled")
-        right = self._outcome(market, stake, entry)
+        right = outcome(market, stake, entry)
         # Earlier programs called a share that pays nothing won, by some rules of a market.
         if (entry.result, entry.payout_minor) not in (right, *_ALSO.get(right, ())):
             what = f"bet {entry.bet_id!r} of {entry.client_id!r}: {entry.result} "
@@ -213,30 +210,6 @@ class Money:
             market.staked += stake.stake_minor
             market.paid += entry.payout_minor
         self._totals.paid(entry.result, entry.payout_minor, 1)
-
-    def _outcome(
-        self, market: AuditedMarket, stake: AuditedStake, entry: e.BetSettled
-    ) -> tuple[str, int]:
-        """Return what the bet must come to: result and payout."""
-        result = market.result
-        early = market.early.get(stake.selection_id, "ACTIVE")
-        if result is None and entry.settlement and early != "ACTIVE":
-            winners = (stake.selection_id,) if early == "WINNER" else ()
-            result = e.MarketResulted("", 0, "", 0, entry.settlement, winners, False, (), "")
-        if not entry.settlement or result is None or result.void:
-            return "void", stake.stake_minor
-        if isinstance(market.book, FixedBook):
-            terms = market.book.terms(result.winners, result.factors)
-            return market.book.settled(
-                stake.stake_minor, stake.odds_e4, terms[stake.selection_id], stake.number
-            )
-        paid = 0
-        if market.definition.engine == "pool":
-            dividend = dict(result.dividends).get(stake.selection_id, 0)
-            paid = payout_minor(stake.stake_minor, dividend)
-        elif stake.selection_id in result.winners:
-            paid = stake.pays_minor() // len(result.winners)  # of a market maker
-        return ("win" if paid else "loss"), paid
 
     def _closed(self, place: Place, market: AuditedMarket, entry: e.MarketSettled) -> None:
         name = f"market {entry.market_id!r} of {entry.event_id!r}"
@@ -302,15 +275,3 @@ class Money:
             if market.escrow_minor:
                 what = f"market {name!r} is forgotten with {market.escrow_minor} in it"
                 self._tally.fail(place, what)
-
-
-def _worth(book: FixedBook | LmsrBook, stake: AuditedStake, closed_minor: int) -> int:
-    """Return what so much of a stake must have been bought back for."""
-    if isinstance(book, LmsrBook):
-        shares = stake.pays_minor() * closed_minor // stake.stake_minor
-        return book.proceeds_minor(stake.selection_id, shares)
-    left = 1 - Fraction(book.deduction_e4(stake.number), ODDS_ONE)
-    returns = closed_minor * (1 + (Fraction(stake.odds_e4, ODDS_ONE) - 1) * left)
-    margin = Fraction(book.rules.cash_out_margin_e4, ODDS_ONE)
-    now = Fraction(book.odds(stake.selection_id), ODDS_ONE)
-    return floor(returns * (1 - margin) / now) if now else 0

@@ -12,7 +12,6 @@ from pipelines.messages.account_operations import AccountOperation
 from pipelines.messages.isolation_entries import RequestTaken
 from pipelines.messages.isolation_operations import IsolationOperation
 from pipelines.messages.operations import BetsVoided, Operation, Result
-from pipelines.messages.order_entries import OrderCancelled, OrderPending, OrderPlaced
 from pipelines.messages.requests import BetRequest
 from pipelines.messages.risk_operations import ShardRiskSet
 from pipelines.messages.transfers import Forwarded, Send
@@ -20,6 +19,7 @@ from pipelines.ports import Record
 from pipelines.shard.account import decide_account
 from pipelines.shard.bets import decide_bet
 from pipelines.shard.clock import due_timers, time_of
+from pipelines.shard.costs import with_money
 from pipelines.shard.decode import (
     Incoming,
     Unreadable,
@@ -38,13 +38,11 @@ from pipelines.shard.forward import (
     request_elsewhere,
     waiting_for,
 )
-from pipelines.shard.funds import with_funds
 from pipelines.shard.intake import decide_transfer
 from pipelines.shard.isolation import decide_isolation
 from pipelines.shard.keys import Keys
 from pipelines.shard.legs import void_legs
 from pipelines.shard.operations import decide_operation
-from pipelines.shard.order_funds import with_order_funds
 from pipelines.shard.requests import decide_request
 from pipelines.shard.risk_desk import decide_shard_risk
 from pipelines.shard.state import EventState, ShardState
@@ -55,9 +53,6 @@ __all__ = ["Drained", "Engine"]
 
 #: Entries that set a timer by wall time, whatever their event's clock.
 _BY_WALL = frozenset({e.MarketResulted, e.MarketSettled})
-
-#: First entries of answers that may have to wait for money; a replace begins with a cancel.
-_COSTS = e.BetAccepted | e.BetPending | OrderPlaced | OrderPending | OrderCancelled
 
 Answer = e.Entry | list[e.Entry] | list[e.Entry | Send]
 
@@ -157,17 +152,9 @@ class Engine:
     def _answer(self, record: Record, key: str, answer: Answer, at_ms: int) -> None:
         """Emit the answer to a request; on a market of accounts a bet waits for its money."""
         found: Sequence[e.Entry | Send] = answer if isinstance(answer, list) else [answer]
-        first, wall_ms = found[0], 0
-        if self.state.account_markets and isinstance(first, _COSTS):
-            event = self.state.events[key]
-            market = event.markets[first.market_id]
-            if market.definition.accounts:
-                wall_ms = max(self.state.now_ms, record.timestamp_ms)
-                if market.funds is not None:
-                    found = with_order_funds(event, market, found, at_ms, wall_ms)
-                else:
-                    found = [*with_funds(market, first, at_ms, wall_ms), *found[1:]]
-                wall_ms = wall_ms if event.feed_clock else 0
+        wall_ms = 0
+        if self.state.account_markets:
+            found, wall_ms = with_money(self.state, key, found, at_ms, record.timestamp_ms)
         for one in found:
             self._apply(one, at_ms, wall_ms)
 

@@ -244,7 +244,7 @@ def decide_void(
     asked = (-1, operation.from_ms, operation.to_ms)
     if not any(_asked_for(bet, *asked) for bet in market.bets):
         return Code.UNCHANGED
-    return _refund(market, numbers, *asked, reason)
+    return _refund(market, numbers, asked, reason)
 
 
 def _asked_for(bet: AnyBet, selection_id: int, from_ms: int, to_ms: int) -> bool:
@@ -254,14 +254,8 @@ def _asked_for(bet: AnyBet, selection_id: int, from_ms: int, to_ms: int) -> bool
 
 
 def _refund(
-    market: MarketState,
-    numbers: Numbers,
-    selection_id: int,
-    from_ms: int,
-    to_ms: int,
-    reason: str,
+    market: MarketState, numbers: Numbers, asked: tuple[int, int, int], reason: str
 ) -> Iterator[e.Entry]:
-    asked = (selection_id, from_ms, to_ms)
     if len(market.bets) > SETTLE_CHUNK_BETS:
         yield e.RefundBegan(*numbers.next(), *asked, reason)
         yield from decide_chunk(market, numbers)
@@ -301,4 +295,4 @@ def refund_selection(
         )
     version = market.version + 1
     yield e.SelectionWasRemoved(*numbers.next(), removed, version, reason, deduction_e4)
-    yield from _refund(market, numbers, removed, 0, 0, reason)
+    yield from _refund(market, numbers, (removed, 0, 0), reason)

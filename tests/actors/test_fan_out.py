@@ -200,9 +200,8 @@ def test_the_number_stays_while_an_event_is_isolated(start_cast: Callable[..., S
     wait_for(lambda: statuses("shard", "markets") == 8)
     desk.operate("derby", "event_isolated")
     wait_for(lambda: statuses("shard", "markets_away") > 0)
-    holders = {
-        h["status"]["partition"] for h in actors("shard").values() if h["status"].get("markets")
-    }
+    found = [h["status"] for h in actors("shard").values()]
+    holders = {status["partition"] for status in found if status.get("markets")}
     assert len({partition % 2 for partition in holders}) == 1
 
 
