@@ -35,6 +35,7 @@ class _Order:
 
     def __init__(self, entry: oe.OrderEntry) -> None:
         self.selection_id = entry.selection_id
+        self.asked_odds_e4 = entry.asked_odds_e4
         self.lay = entry.side == "LAY"
         self.limit = entry.order_type == "LIMIT"
         self.inside = False  # in the market, not pending
@@ -117,8 +118,10 @@ class ExchangeMoney:
                 self._fill(place, order, odds, size, size, at_ms)
         elif isinstance(entry, oe.BetMatched):
             order = self._orders[entry.client_id, entry.bet_id]
-            if entry.kind != "sp" and entry.odds_e4 != order.asked_e4:
-                what = f"bet {entry.bet_id!r} of {entry.client_id!r} waited at {order.asked_e4}"
+            if entry.kind != "sp" and entry.odds_e4 != order.asked_odds_e4:
+                what = (
+                    f"bet {entry.bet_id!r} of {entry.client_id!r} waited at {order.asked_odds_e4}"
+                )
                 self._tally.fail(place, f"{what} and is matched at {entry.odds_e4}")
             used = order.places["remaining"] - entry.remaining_minor
             self._fill(place, order, entry.odds_e4, entry.size_minor, used, at_ms)

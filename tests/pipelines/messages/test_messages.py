@@ -141,6 +141,7 @@ def example(kind: type[e.EntryBase]) -> e.EntryBase:
         "persistence": "PERSIST",
         "time_in_force": "FILL_OR_KILL",
         "fills": ((30_000, 5, True),),
+        "matches": (("ann", "b1", 30_000, 5, 0, False),),
         "discounts": (("ann", 500),),
         "factors": ((1, 5, 3, 8),),
         "finish": ((1,), (2, 3)),
