@@ -79,7 +79,6 @@ def decide_bet(
         if code is not None:
             return refused(shard, event, market, client_id, bet, code, at_ms)
         assert market is not None
-    # Stages 5 to 7, risk, book, price: may it be taken now, and at which odds?
     if market.book.sells_shares:
         return decide_shares(shard, event, market, client_id, bet, at_ms)
     odds = market.book.price(bet)

@@ -132,8 +132,8 @@ def test_a_replaced_order_goes_behind_an_update_keeps_its_place() -> None:
     desk.ask("update", "one", "one", persistence="PERSIST")
     desk.ask("replace", "two", "two", new_bet_id="two2", odds_e4=31_000)
     desk.ask("replace", "two2", "two", new_bet_id="two3", odds_e4=30_000)
-    desk.bet("b", 1, 250, 30_000, who="ben")
-    matched = {x["bet_id"]: x["size_minor"] for x in entries(desk.printed, "bet_matched")}
+    found = desk.bet("b", 1, 250, 30_000, who="ben")
+    matched = {bet_id: size for _, bet_id, _, size, _, _ in found["matches"]}
     assert matched == {"one": 100, "three": 100, "two3": 50}
 
 
@@ -215,7 +215,7 @@ def test_flumine_exposures_are_the_smallest_loss_limit_that_takes_them(
             answer = desk.bet(f"b{number}", 1, size, odds, who="ben", side=side)
         return answer
 
-    assert last_answer(exposure)["type"] == "order_placed"
+    assert last_answer(exposure)["type"] in ("order_placed", "order_traded")
     refused = last_answer(exposure - 1)
     assert (refused["type"], refused["code"]) == ("order_rejected", "LOSS_LIMIT_EXCEEDED")
 
