@@ -8,7 +8,9 @@ from typing import Final
 from pipelines.audit.tally import Place, Tally
 from pipelines.limits import BETTOR_KEY_PREFIX
 from pipelines.messages import bettor_entries as be
+from pipelines.messages import cash_out_entries as co
 from pipelines.messages import entries as e
+from pipelines.messages import order_entries as oe
 from pipelines.messages.isolation_entries import (
     AwayMarketEnded,
     MarketArrived,
@@ -27,6 +29,8 @@ _MAY_BE_OUTSIDE: Final = frozenset(
         e.LeverWasSet,
         e.BetRejected,
         e.CancelRejected,
+        co.CashOutRejected,
+        oe.ChangeRejected,
         e.BetRepeated,
         e.BetConflict,
         e.RequestRefused,
