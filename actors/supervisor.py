@@ -15,7 +15,7 @@ from typing import Any, Final
 import ray
 
 from actors.cast import cast_of, make
-from actors.copies import Seen, choose
+from actors.copies import Seen, choose, next_term
 from actors.lifeline import Lifelines
 from actors.moves import Moves
 from actors.options import copy_names, fan_out_kind, partition_of, shard_name
@@ -207,7 +207,8 @@ class Supervisor:
         assert partition is not None
         logger.warning("promoting actor=%s", name)
         with self.lock:
-            self.watched[name].handle.promote.remote(time.time_ns())
+            told = [self.watched[n].status for n in copy_names(partition) if n in self.watched]
+            self.watched[name].handle.promote.remote(next_term(told, time.time_ns()))
             self._promoted_s[partition] = time.monotonic()
             self.owners[partition] = name
 
