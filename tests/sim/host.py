@@ -17,7 +17,7 @@ from pipelines.settings import Settings
 from pipelines.topics import JOURNAL, ODDS
 from tests.sim.clock import SimulatedClock
 from tests.sim.faults import Crashed
-from tests.sim.logs import SimulatedNotices, SimulatedReader
+from tests.sim.readers import SimulatedNotices, SimulatedReader
 
 if TYPE_CHECKING:
     from tests.sim.world import World
