@@ -39,6 +39,7 @@ class Heard(NamedTuple):
     publication: Publication
     is_late: bool
     life: int = 0
+    at_ms: int = 0
 
 
 class SimulatedEdge:
@@ -123,7 +124,9 @@ class SimulatedEdge:
         if known_ms is not None and known_ms > self._time.now_ms - IDEMPOTENCY_MS:
             return
         self._ids[where] = self._time.now_ms
-        self.heard[publication.channel].append(Heard(publication, is_late, self.publisher_life))
+        self.heard[publication.channel].append(
+            Heard(publication, is_late, self.publisher_life, self._time.now_ms)
+        )
 
     def _has_room(self, name: str, count: int, most: int) -> bool:
         """Count messages in their second; a request that is larger than the limit goes alone."""

@@ -16,7 +16,7 @@ from pipelines.shard.hash import state_hash
 from pipelines.standby import Standby
 from pipelines.topics import BETS, DEAD_LETTERS, EVENTS, JOURNAL, ODDS, TRANSFERS
 from tests.sim.clock import SimulatedClock
-from tests.sim.edge import Heard
+from tests.sim.edge import IDEMPOTENCY_MS, Heard
 from tests.sim.logs import SimulatedSnapshots, SimulatedTail
 from tests.sim.market_maker import sold_below_cost
 from tests.sim.world import PARTITIONS, World
@@ -41,6 +41,7 @@ def check(world: World) -> None:
     _audit_holds(world)
     _market_makers_sold_at_cost(world)
     _snapshots_lead_to_the_same_state(world)
+    _no_message_came_again_too_soon(world)
     _every_bet_was_answered(world)
     _odds_came_in_order_and_the_newest_at_last(world)
     _pushes_that_are_noted_are_not_repeated(world)
@@ -120,6 +121,16 @@ def _snapshots_lead_to_the_same_state(world: World) -> None:
         assert state_hash(found) == state_hash(whole), f"a snapshot of {partition} is wrong"
 
 
+def _no_message_came_again_too_soon(world: World) -> None:
+    for channel, heard in world.edge.heard.items():
+        last_ms: dict[str, int] = {}
+        for one in heard:
+            id_, before_ms = one.publication.id, last_ms.get(one.publication.id)
+            again = before_ms is not None and one.at_ms - before_ms < IDEMPOTENCY_MS
+            assert not again, f"{id_} came again in {channel}"
+            last_ms[id_] = one.at_ms
+
+
 def _every_bet_was_answered(world: World) -> None:
     answered: dict[tuple[str, str, str], list[str]] = defaultdict(list)
     for channel, heard in world.edge.heard.items():
@@ -129,7 +140,7 @@ def _every_bet_was_answered(world: World) -> None:
         # Of each bet in each shard: its market may change that, and then `event_seq` tells.
         newest: dict[tuple[str, str, str], int] = {}
         ids: set[str] = set()
-        for publication, _, _ in heard:
+        for publication, *_ in heard:
             if publication.id in ids:
                 continue  # again, when the edge had forgotten it
             ids.add(publication.id)
@@ -183,7 +194,7 @@ class _Seen(NamedTuple):
 def _seen(heard: list[Heard], market: str) -> list[_Seen]:
     """Return the images of a market in the order in which they were first heard."""
     found: dict[int, _Seen] = {}
-    for publication, is_late, life in heard:
+    for publication, is_late, life, _ in heard:
         data: Any = publication.data
         if data["market_id"] == market:
             shard = ":".join(publication.id.split(":")[2:])
