@@ -57,13 +57,15 @@ class _Copy:
 
     def status(self) -> dict[str, object]:
         status = self.copy.status()
-        ends = self._log.input_ends if self._log is not None and self.copy.owns else {}
+        log = self._log if self.copy.owns else None
+        if log is None:
+            return status | {"lag": {}, "lost": {}}
         lag = {}
         for topic in (BETS, EVENTS, TRANSFERS):
             read = status[f"{topic}_next"]
-            if topic in ends and isinstance(read, int):
-                lag[topic] = max(0, ends[topic] - read)
-        return status | {"lag": lag}
+            if topic in log.input_ends and isinstance(read, int):
+                lag[topic] = max(0, log.input_ends[topic] - read)
+        return status | {"lag": lag, "lost": dict(log.lost)}
 
 
 class BookShard:

@@ -22,6 +22,7 @@ from actors.options import (
     metrics_name,
     partition_of,
     shard_name,
+    standby_name,
 )
 from actors.publisher import Publisher
 from actors.snapshots import Snapshots
@@ -61,8 +62,10 @@ def cast_of(settings: Settings, node_ids: list[str], copies: Sequence[str]) -> l
     roles = []
     for name in copies:
         partition = partition_of(name)
-        # The only copy of a partition needs nobody to tell it that it owns.
-        alone = not settings.standbys and name == shard_name(partition or 0)
+        # The only copy of a partition needs nobody to tell it that it owns; one that a move makes
+        # beside the owner does.
+        is_only = standby_name(partition or 0) not in copies
+        alone = not settings.standbys and name == shard_name(partition or 0) and is_only
         roles.append(Role(name, BookShard, (settings, partition, alone), {}))
     fan_outs = (PUBLISHER, Publisher, settings.publishers), (NOTIFIER, Notifier, settings.notifiers)
     for kind, actor, count in fan_outs:

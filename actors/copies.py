@@ -1,9 +1,9 @@
 """Who owns a partition, decided from what its copies say: pure, the supervisor acts on it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-__all__ = ["Decision", "Seen", "choose"]
+__all__ = ["Decision", "Seen", "choose", "next_term"]
 
 #: So long a copy that was just promoted may not yet say that it owns.
 PROMOTED_GRACE_S: Final = 5.0
@@ -43,6 +43,12 @@ def choose(copies: Sequence[Seen], since_promotion_s: float) -> Decision:
     # The first of equals, so that at a first start `shard-NNN` becomes the owner.
     best = max(followers, key=_folded)
     return Decision(best.name, best.name)
+
+
+def next_term(told: Iterable[Mapping[str, Any]], now_ns: int) -> int:
+    """Return the number of a promotion: higher than what the copies told, though a clock was set
+    back, as a lower one is no news to a copy."""
+    return max([now_ns, *(int(status.get("term", 0)) + 1 for status in told)])
 
 
 def _term(copy: Seen) -> int:

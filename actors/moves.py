@@ -5,6 +5,7 @@ owner stops between two transactions and the copy is promoted. No bet is lost if
 then the supervisor's next round promotes whoever is there.
 """
 
+import logging
 import time
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from actors.supervisor import Supervisor
 
 __all__ = ["Moves"]
+
+logger = logging.getLogger(__name__)
 
 CAUGHT_UP_RECORDS: Final = 2_000
 CATCH_UP_TIMEOUT_S: Final = 300.0
@@ -161,12 +164,15 @@ class Moves:
     def _switch(self, owner: str, spare: str, target: Any) -> float:
         """Demote and promote; return how long nobody owned (seconds)."""
         supervisor = self._supervisor
-        old = supervisor.watched[owner].handle
+        old = supervisor.watched.get(owner)
         began_s = time.monotonic()
         try:
-            ray.get(old.demote.remote(CALL_TIMEOUT_S), timeout=2 * CALL_TIMEOUT_S)
-        finally:
-            supervisor.promote(spare)  # fences the old one if it did not stop
+            if old is not None and old.handle is not None:
+                asked = old.handle.demote.remote(CALL_TIMEOUT_S)
+                ray.get(asked, timeout=2 * CALL_TIMEOUT_S)
+        except ray.exceptions.RayError as error:
+            logger.warning("actor=%s did not step back, it is fenced: %s", owner, error)
+        supervisor.promote(spare)
         while time.monotonic() < began_s + TAKE_OVER_TIMEOUT_S:
             status = ray.get(target.health.remote(), timeout=CALL_TIMEOUT_S)["status"]
             if status.get("state") == "running":

@@ -16,7 +16,7 @@ from typing import Any, Final
 import ray
 
 from actors.cast import cast_of, make
-from actors.copies import Seen, choose
+from actors.copies import Seen, choose, next_term
 from actors.fan_out import FanOut
 from actors.lifeline import Lifelines
 from actors.moves import Moves
@@ -219,7 +219,8 @@ class Supervisor:
         assert partition is not None
         logger.warning("promoting actor=%s", name)
         with self.lock:
-            self.watched[name].handle.promote.remote(time.time_ns())
+            told = [self.watched[n].status for n in copy_names(partition) if n in self.watched]
+            self.watched[name].handle.promote.remote(next_term(told, time.time_ns()))
             self._promoted_s[partition] = time.monotonic()
             self.owners[partition] = name
 

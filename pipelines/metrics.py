@@ -6,7 +6,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 
 from pipelines.notifier.notifier import NotifierMetrics
 from pipelines.publisher.publisher import PublisherMetrics
-from pipelines.topics import BETS, EVENTS
+from pipelines.topics import BETS, EVENTS, TRANSFERS
 
 __all__ = ["CountedNotifier", "CountedPublisher", "ShardMetrics", "render"]
 
@@ -35,10 +35,12 @@ def _reading(status: Callable[[], Mapping[str, object]], name: str) -> Callable[
     return read
 
 
-def _lag_reading(status: Callable[[], Mapping[str, object]], topic: str) -> Callable[[], float]:
+def _topic_reading(
+    status: Callable[[], Mapping[str, object]], name: str, topic: str
+) -> Callable[[], float]:
     def read() -> float:
-        lag = status().get("lag")
-        return float(lag.get(topic, 0)) if isinstance(lag, Mapping) else 0.0
+        found = status().get(name)
+        return float(found.get(topic, 0)) if isinstance(found, Mapping) else 0.0
 
     return read
 
@@ -101,13 +103,15 @@ class ShardMetrics:
             gauge = Gauge(f"overround_{name}", text, ["partition"], registry=self.registry)
             gauge.labels(**self._labels).set_function(_reading(status, name))
         for topic in (BETS, EVENTS):
-            gauge = Gauge(
-                f"overround_{topic}_lag",
-                f"Records of topic {topic} that wait to be decided.",
-                ["partition"],
-                registry=self.registry,
-            )
-            gauge.labels(**self._labels).set_function(_lag_reading(status, topic))
+            text = f"Records of topic {topic} that wait to be decided."
+            self._of_topic(f"overround_{topic}_lag", text, _topic_reading(status, "lag", topic))
+        for topic in (BETS, EVENTS, TRANSFERS):
+            text = f"Records of topic {topic} that Kafka deleted undecided, since the last restore."
+            self._of_topic(f"overround_{topic}_lost", text, _topic_reading(status, "lost", topic))
+
+    def _of_topic(self, name: str, text: str, read: Callable[[], float]) -> None:
+        gauge = Gauge(name, text, ["partition"], registry=self.registry)
+        gauge.labels(**self._labels).set_function(read)
 
     def _counter(self, name: str, text: str, labels: dict[str, str]) -> Counter:
         return Counter(name, text, list(labels), registry=self.registry).labels(**labels)

@@ -27,7 +27,8 @@ class NotOwnerError(OverroundError):
 
 
 class ShardCopy:
-    """A copy for the life of its process. `run_until` blocks; the rest is for other threads."""
+    """A copy for the life of its process. `run_until` blocks and is made of `step` and `close`, all
+    in one thread; the rest is for other threads."""
 
     def __init__(
         self,
@@ -83,9 +84,6 @@ class ShardCopy:
     def demote(self, timeout_s: float) -> bool:
         """Stop owning, between two transactions; return whether that was so in time."""
         self._promoted.clear()
-        loop = self._loop
-        if loop is not None:
-            loop.stop()
         return self._left.wait(timeout_s)
 
     def keep_lanes(self, lanes: int) -> int | None:
@@ -98,60 +96,82 @@ class ShardCopy:
 
     def run_until(self, stop: threading.Event) -> None:
         """Follow and own in turn. Raises what ends it; FencedError only where it is alone."""
-        threading.Thread(target=self._stop_when, args=(stop,), daemon=True).start()
-        while not stop.is_set():
-            standby = self._follow(stop)
-            try:
-                if self.owns and not stop.is_set():
-                    self._own(standby, stop)
-            finally:
-                self._standby = None
-                standby.close()
-
-    def _follow(self, stop: threading.Event) -> Standby:
-        standby = self._standby = Standby(
-            self.partition,
-            self._make_tail(),
-            self._clock,
-            self._make_store(),
-            self._settings.snapshot_records,
-        )
         try:
-            # An owner to be catches up before it fences: most of a restore disturbs nobody.
-            while not stop.is_set() and not (self.owns and standby.caught_up()):
-                standby.step()
-                if not self.owns and standby.snapshot_is_due():
-                    standby.save(lambda: not (self.owns or stop.is_set()))
-        except BaseException:
-            standby.close()
-            raise
-        return standby
+            while not stop.is_set():
+                self.step(stop.is_set)
+        finally:
+            self.close()
 
-    def _own(self, standby: Standby, stop: threading.Event) -> None:
+    def step(self, stopping: Callable[[], bool] = lambda: False) -> None:
+        """Fold or decide what is there, take over, or step back, as it was told. Raises as
+        `run_until` does."""
+        loop = self._loop
+        if loop is None:
+            self._follow(stopping)
+        elif self.owns:
+            self._own(loop.step)
+        else:
+            self._leave()
+
+    def close(self) -> None:
+        """Stop following or owning; no step comes after."""
+        if self._loop is not None and not self._left.is_set():
+            self._leave()
+        self._forget_standby()
+
+    def _follow(self, stopping: Callable[[], bool]) -> None:
+        standby = self._standby
+        if standby is None:
+            standby = self._standby = Standby(
+                self.partition,
+                self._make_tail(),
+                self._clock,
+                self._make_store(),
+                self._settings.snapshot_records,
+            )
+        standby.step()
+        # An owner to be catches up before it fences: most of a restore disturbs nobody.
+        if self.owns and standby.caught_up():
+            self._take_over(standby)
+        elif not self.owns and standby.snapshot_is_due():
+            standby.save(lambda: not (self.owns or stopping()))
+
+    def _take_over(self, standby: Standby) -> None:
         args = (self._clock, self._settings, self._metrics)
         loop = ShardLoop(self.partition, self._make_log(), *args, self._lanes)
         self._left.clear()
         self._loop = loop
         loop.keep_lanes(self._lanes)  # others were told while it was being made
-        if stop.is_set() or not self.owns:
-            loop.stop()  # told so while the loop was being made
+        if self.owns:
+            self._own(lambda: loop.restore(standby))
+        else:
+            self._leave()  # told so while the loop was being made
+        self._forget_standby()
+
+    def _own(self, act: Callable[[], None]) -> None:
         try:
-            loop.run(standby)
+            act()
         except FencedError as error:
             self._promoted.clear()
+            self._leave(error)
             if self._alone:
                 raise
             logger.warning("partition=%d follows from now on: %s", self.partition, error.message)
-        finally:
-            if not self._alone:
-                self._loop = None
-            self._left.set()
+        except Exception as error:
+            self._leave(error)
+            raise
 
-    def _stop_when(self, stop: threading.Event) -> None:
-        stop.wait()
-        loop = self._loop
-        if loop is not None:
-            loop.stop()
+    def _leave(self, error: Exception | None = None) -> None:
+        assert self._loop is not None, "there is a loop to leave"
+        self._loop.end(error)
+        if error is None or not self._alone:
+            self._loop = None
+        self._left.set()
+
+    def _forget_standby(self) -> None:
+        standby, self._standby = self._standby, None
+        if standby is not None:
+            standby.close()
 
     def status(self) -> dict[str, object]:
         """Return where the copy is, as plain values; `role` is owner or follower."""

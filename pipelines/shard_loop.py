@@ -51,8 +51,8 @@ class LoopMetrics(Protocol):
 
 
 class ShardLoop:
-    """One partition's life. `run` blocks and is made of `restore` and `step`, all in one thread;
-    the other methods may be called from other threads."""
+    """One partition's life. `run` blocks and is made of `restore`, `step` and `end`, all in one
+    thread; the other methods may be called from other threads."""
 
     def __init__(
         self,
@@ -90,15 +90,19 @@ class ShardLoop:
             self.restore(standby)
             while not self._stop.is_set():
                 self.step()
-            self._phase = "stopped"
-        except FencedError as error:
-            self._phase, self._last_error = "fenced", error.message
-            raise
         except Exception as error:
-            self._phase, self._last_error = "failed", str(error)
+            self.end(error)
             raise
-        finally:
-            self._log.close()
+        self.end()
+
+    def end(self, error: Exception | None = None) -> None:
+        """Close the log; `status` says what ended the loop, where anything did."""
+        if error is None:
+            self._phase = "stopped"
+        else:
+            self._phase = "fenced" if isinstance(error, FencedError) else "failed"
+            self._last_error = str(error)
+        self._log.close()
 
     def stop(self) -> None:
         """Ask the loop to end after the present transaction."""

@@ -17,7 +17,7 @@ from pipelines.limits import RECORD_BYTES_MAX
 from pipelines.shard.freeze import frozen, shape, thawed
 from pipelines.shard.state import ShardState
 
-__all__ = ["Chunk", "Snapshot", "SnapshotStore", "chunks_of", "newest"]
+__all__ = ["Chunk", "Snapshot", "SnapshotStore", "chunks_of", "kept_from", "newest"]
 
 CHUNK_BYTES: Final = RECORD_BYTES_MAX // 2
 COMPRESSION: Final = 1
@@ -90,6 +90,17 @@ def newest(chunks: Iterable[Chunk]) -> Snapshot | None:
         except (CodecError, zlib.error):
             continue  # an older one costs time only
     return None
+
+
+def kept_from(numbered: Iterable[tuple[int, Chunk]], first: int) -> int:
+    """Return the offset where the snapshot before the one at `first` begins: older ones may go."""
+    begins, last_id = 0, ""
+    for offset, chunk in numbered:
+        if offset >= first:
+            break
+        if chunk.snapshot_id != last_id:
+            begins, last_id = offset, chunk.snapshot_id
+    return begins
 
 
 def _parts(chunks: list[Chunk]) -> Iterator[bytes]:

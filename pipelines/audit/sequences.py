@@ -30,6 +30,8 @@ _MAY_BE_OUTSIDE: Final = frozenset(
         e.LeverWasSet,
         e.BetRejected,
         e.CancelRejected,
+        co.CashOutRejected,
+        oe.ChangeRejected,
         e.BetRepeated,
         e.BetConflict,
         e.RequestRefused,

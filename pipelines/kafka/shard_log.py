@@ -31,6 +31,7 @@ from pipelines.topics import BETS, EVENTS, JOURNAL, TRANSFERS, partition_of
 __all__ = ["KafkaShardLog"]
 
 _EOF: Final = KafkaError._PARTITION_EOF  # noqa: SLF001 - librdkafka names its own codes so
+_NOT_THERE: Final = KafkaError._AUTO_OFFSET_RESET  # noqa: SLF001 - the same
 
 logger = logging.getLogger(__name__)
 
@@ -58,9 +59,12 @@ class KafkaShardLog:
         self._partition = partition
         self._producer: Producer | None = None
         self._consumer: Consumer | None = None
+        self._assigned = Positions()
         self._noted_s = 0.0
         #: Ends of the inputs as the last note saw them, for gauges of lag; other threads may read.
         self.input_ends: dict[str, int] = {}
+        #: Input records that Kafka deleted before they were read; other threads may read.
+        self.lost = dict.fromkeys((BETS, EVENTS, TRANSFERS), 0)
         self._common: dict[str, Any] = {
             **kafka_address(settings.kafka_bootstrap_servers),
             "client.id": f"{settings.application}-shard-{partition}",
@@ -133,12 +137,13 @@ class KafkaShardLog:
                 "enable.auto.commit": False,
                 "enable.auto.offset.store": False,
                 "isolation.level": "read_committed",
-                "auto.offset.reset": "earliest",
+                "auto.offset.reset": "error",  # see `_pass_over_deleted`
                 "fetch.queue.backoff.ms": 5,
                 "queued.min.messages": 20_000,
                 "fetch.wait.max.ms": 50,
             }
         )
+        self._assigned = positions
         self._consumer.assign(self._offsets(positions))
 
     def _offsets(self, positions: Positions) -> list[TopicPartition]:
@@ -164,8 +169,36 @@ class KafkaShardLog:
             return True
         if error.fatal():
             raise BrokerError(f"partition {self._partition}: {error}")
-        logger.warning("partition=%d broker said: %s", self._partition, error)
+        if error.code() == _NOT_THERE:
+            self._pass_over_deleted(message.topic() or "", message.offset() or 0)
+        else:
+            logger.warning("partition=%d broker said: %s", self._partition, error)
         return False
+
+    def _pass_over_deleted(self, topic: str, wanted: int) -> None:
+        """Go on at the first record that there is; those deleted before can only be counted.
+
+        Raises BrokerError where the topic ends before what was decided: it is another one, or has
+        lost its end, and new records would be taken for old.
+        """
+        assert self._consumer is not None
+        where = f"{topic}/{self._partition}"
+        kept = bounds_of(self._consumer, topic, self._partition, COMMIT_TIMEOUT_S)
+        if wanted > kept.end:
+            raise BrokerError(f"{where} ends at {kept.end}, but was decided up to {wanted}")
+        if wanted < kept.first:
+            self.lost[topic] += kept.first - wanted
+            logger.error("%s: records %d to %d deleted undecided", where, wanted, kept.first - 1)
+        # The client fetches nothing more of it until it is assigned anew; the others go on.
+        self._assigned = self._reached()._replace(**{topic: max(wanted, kept.first)})
+        self._consumer.assign(self._offsets(self._assigned))
+
+    def _reached(self) -> Positions:
+        """Return where the inputs go on after what was polled."""
+        assert self._consumer is not None
+        found = self._consumer.position(self._offsets(self._assigned))
+        polled = [at.offset for at in found]
+        return Positions(*(p if p >= 0 else a for p, a in zip(polled, self._assigned, strict=True)))
 
     def _record(self, message: Message) -> Record:
         headers = message.headers()

@@ -14,7 +14,7 @@ from pipelines.kafka.client_config import kafka_address
 from pipelines.kafka.ends import bounds_of
 from pipelines.limits import RECORD_BYTES_MAX
 from pipelines.settings import Settings
-from pipelines.snapshots import Chunk, Snapshot, chunks_of, newest
+from pipelines.snapshots import Chunk, Snapshot, chunks_of, kept_from, newest
 from pipelines.topics import SNAPSHOTS
 
 __all__ = ["KafkaSnapshotStore"]
@@ -115,22 +115,13 @@ class KafkaSnapshotStore:
     def _forget_before(self, first: int) -> None:
         """Keep this snapshot and the one before it, if that is still there."""
         admin = AdminClient(self._common)
-        where = TopicPartition(SNAPSHOTS, self._partition, self._kept_from(first))
         try:
+            kept = kept_from(self._numbered(), first)
+            where = TopicPartition(SNAPSHOTS, self._partition, kept)
             for future in admin.delete_records([where]).values():
                 future.result(TIMEOUT_S)
-        except KafkaException as error:
+        except (BrokerError, KafkaException) as error:
             logger.warning("partition=%d old snapshots stay: %s", self._partition, error)
-
-    def _kept_from(self, first: int) -> int:
-        """Return where the snapshot before the one at `first` begins."""
-        begins, last_id = 0, ""
-        for offset, chunk in self._numbered():
-            if offset >= first:
-                break
-            if chunk.snapshot_id != last_id:
-                begins, last_id = offset, chunk.snapshot_id
-        return begins
 
     def _numbered(self) -> Iterator[tuple[int, Chunk]]:
         consumer = Consumer(self._common | {"group.id": "overround-snapshots"})

@@ -1,7 +1,7 @@
 """Who owns a partition, from what its copies say of themselves."""
 
 from actors.cast import cast_of
-from actors.copies import Decision, Seen, choose
+from actors.copies import Decision, Seen, choose, next_term
 from actors.options import as_running, copy_names, fan_out_kind, fan_out_name, partition_of
 from pipelines.settings import Settings
 
@@ -62,6 +62,25 @@ def test_fan_outs_of_another_number_have_other_names() -> None:
     assert sorted(p for n, part in taken.items() if n.startswith("notifier") for p in part) == [
         0, 1, 2, 3, 4,
     ]  # fmt: skip
+
+
+def test_a_promotion_is_newer_than_the_last_whatever_the_clock_says() -> None:
+    assert next_term([], 70) == 70
+    assert next_term([{}, {"term": 5}], 70) == 70
+    assert next_term([{"term": 90}, {"term": 80}], 70) == 91
+
+
+def test_only_a_copy_that_is_the_only_one_owns_from_its_start() -> None:
+    def alone(copies: tuple[str, ...], standbys: int = 0) -> dict[str, object]:
+        cast = cast_of(Settings(standbys=standbys), [], copies)
+        return {r.name: r.arguments[2] for r in cast if partition_of(r.name) is not None}
+
+    first, second = copy_names(3)
+    assert alone((first,)) == {first: True}
+    # A move brought the partition to the second, and brings it back now.
+    assert alone((first, second)) == {first: False, second: False}
+    assert alone((second,)) == {second: False}
+    assert alone((first, second), standbys=1) == {first: False, second: False}
 
 
 def test_names_lead_to_their_partition_and_no_other_name_does() -> None:

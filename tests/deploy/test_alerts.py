@@ -70,6 +70,11 @@ CASES = {
         ("overround_bets_lag{partition='0'}", "5x20"),
         ("overround_inputs_total{partition='0'}", "100x20"),
     ],
+    "OverroundInputsLost": [
+        ("overround_bets_lost{partition='0'}", "3x20"),
+        ("overround_events_lost{partition='0'}", "0x20"),
+        ("overround_transfers_lost{partition='0'}", "0x20"),
+    ],
     "OverroundDeadLetters": [
         ("overround_answers_total{partition='0',answer='dead_lettered'}", "0x4 1x20")
     ],
@@ -99,6 +104,10 @@ QUIET = {
     "OverroundStuck": [
         ("overround_bets_lag{partition='0'}", "5x20"),
         ("overround_inputs_total{partition='0'}", "0+10x20"),
+    ],
+    "OverroundInputsLost": [
+        (f"overround_{topic}_lost{{partition='0'}}", "0x20")
+        for topic in ("bets", "events", "transfers")
     ],
     "OverroundDeadLetters": [
         ("overround_answers_total{partition='0',answer='accepted'}", "0+9x20")
