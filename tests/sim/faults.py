@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from pipelines.errors import BrokerError, OverroundError
 
@@ -15,14 +15,38 @@ class Crashed(OverroundError):
 class Odds:
     """How often, in ten-thousandths, each kind of fault happens where it can."""
 
-    crash: int = 100
-    broker_error: int = 100
-    answer_lost: int = 100
+    # Processes and nodes.
+    crash: int = 60
+    freeze: int = 500
+    cut_off: int = 250
+    node_dies: int = 120
+    supervisor_dies: int = 150
+    call_late: int = 300
+    clock_jump: int = 100
+    # Kafka.
+    broker_error: int = 60
+    answer_lost: int = 60
+    commit_late: int = 60
+    transaction_aborts: int = 100
+    transaction_hangs: int = 50
+    transaction_times_out: int = 200
+    slow_markers: int = 200
+    broker_away: int = 150
+    broker_stops: int = 40
+    disk_full: int = 120
+    partition_slow: int = 150
+    retention: int = 1_000
+    snapshot_damaged: int = 1_000
+    snapshot_lost: int = 300
+    # Edge.
     edge_refuses: int = 150
-    edge_times_out_after: int = 100
-    freeze: int = 400
-    clock_jump: int = 20
-    lost_bet_answer: int = 100
+    edge_times_out: int = 150
+    edge_slow: int = 100
+
+    @classmethod
+    def none(cls) -> "Odds":
+        """Nothing goes wrong."""
+        return cls(**{one.name: 0 for one in fields(cls)})
 
 
 class Faults:

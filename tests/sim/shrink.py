@@ -36,8 +36,7 @@ def run_seed(seed: int, steps: int, odds: Odds) -> Failure | None:
     """Run a seed; None if all holds."""
     world = World(seed, odds)
     try:
-        world.run(steps)
-        check(world)
+        world.run(steps, check)
     except Exception as error:
         return Failure(seed, steps, odds, tuple(world.lines), error)
     return None

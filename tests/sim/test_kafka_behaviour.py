@@ -2,86 +2,15 @@
 
 import time
 from collections.abc import Callable, Iterator
-from typing import Protocol
 
 import pytest
-from confluent_kafka import Producer
 
-from pipelines.errors import FencedError
-from pipelines.kafka.reader import CommittedReader
-from pipelines.kafka.shard_log import KafkaShardLog
-from pipelines.ports import Positions, Record, ShardLog
-from pipelines.settings import Settings
-from pipelines.topics import BETS, EVENTS, JOURNAL, ODDS
-from tests.sim.clock import Time
-from tests.sim.faults import Faults, Odds
-from tests.sim.kafka import SimulatedKafka, SimulatedReader, SimulatedShardLog
-
-WAIT_S = 20.0
-NO_FAULTS = Odds(0, 0, 0, 0, 0, 0, 0, 0)
-
-
-class Reader(Protocol):
-    """What is asked of a committed reader."""
-
-    def poll(self, records_max: int, timeout_s: float) -> list[object]: ...
-
-
-class Kafka(Protocol):
-    """One broker, simulated or real, with one partition."""
-
-    def owner(self) -> ShardLog: ...
-    def reader(self, topic: str) -> Reader: ...
-    def send(self, topic: str, key: bytes | None, value: bytes | None) -> None: ...
-
-
-class Simulated:
-    """The one in memory."""
-
-    def __init__(self) -> None:
-        self._kafka = SimulatedKafka(Time(), 1)
-        self._faults = Faults(1, NO_FAULTS, lambda line: None)
-
-    def owner(self) -> SimulatedShardLog:
-        return SimulatedShardLog(self._kafka, 0, self._faults)
-
-    def reader(self, topic: str) -> SimulatedReader:
-        return SimulatedReader(self._kafka, f"group-{topic}", (topic,), (0,), self._faults)
-
-    def send(self, topic: str, key: bytes | None, value: bytes | None) -> None:
-        self._kafka.append(topic, 0, key, value)
-
-    def close(self) -> None:
-        return None
-
-
-class Real:
-    """The broker of this test run."""
-
-    def __init__(self, bootstrap_servers: str) -> None:
-        self._settings = Settings(kafka_bootstrap_servers=bootstrap_servers, partitions=1)
-        self._opened: list[KafkaShardLog | CommittedReader] = []
-
-    def owner(self) -> KafkaShardLog:
-        log = KafkaShardLog(self._settings, 0)
-        self._opened.append(log)
-        return log
-
-    def reader(self, topic: str) -> CommittedReader:
-        servers = self._settings.kafka_bootstrap_servers
-        reader = CommittedReader(servers, f"group-{topic}", (topic,), (0,))
-        reader.assign()
-        self._opened.append(reader)
-        return reader
-
-    def send(self, topic: str, key: bytes | None, value: bytes | None) -> None:
-        producer = Producer({"bootstrap.servers": self._settings.kafka_bootstrap_servers})
-        producer.produce(topic, value, key, partition=0)
-        assert producer.flush(WAIT_S) == 0
-
-    def close(self) -> None:
-        for one in self._opened:
-            one.close()
+from pipelines.errors import BrokerError, FencedError
+from pipelines.ports import JournalTail, Positions, Record, ShardLog
+from pipelines.shard.state import ShardState
+from pipelines.snapshots import Snapshot
+from pipelines.topics import BETS, EVENTS, JOURNAL, ODDS, SNAPSHOTS
+from tests.sim.both_kafkas import WAIT_S, Kafka, Reader, Real, Simulated
 
 
 @pytest.fixture(params=["simulated", "real"])
@@ -179,3 +108,110 @@ def test_a_reader_goes_on_where_its_group_committed(kafka: Kafka) -> None:
     first.commit({(JOURNAL, 0): 2})  # type: ignore[attr-defined]
     first.close()  # type: ignore[attr-defined]
     assert values(kafka.reader(JOURNAL), 2) == [(2, b"2"), (3, b"3")]
+
+
+def test_records_that_were_deleted_unread_are_counted(kafka: Kafka) -> None:
+    for number in range(4):
+        kafka.send(BETS, b"e", b"b%d" % number)
+    kafka.delete_before(BETS, 3)
+    log = kafka.owner()
+    log.fence()
+    log.assign(Positions(bets=1))
+    assert [(r.offset, r.value) for r in take(log, 1)] == [(3, b"b3")]
+    assert log.lost[BETS] == 2  # type: ignore[attr-defined]
+    kafka.send(BETS, b"e", b"b4")
+    assert [(r.offset, r.value) for r in take(log, 1)] == [(4, b"b4")]
+    assert sum(log.lost.values()) == 2  # type: ignore[attr-defined]
+
+
+def test_records_that_were_deleted_once_read_are_not_missed(kafka: Kafka) -> None:
+    for number in range(4):
+        kafka.send(BETS, b"e", b"b%d" % number)
+    kafka.delete_before(BETS, 3)
+    log = kafka.owner()
+    log.fence()
+    log.assign(Positions(bets=3))
+    assert [(r.offset, r.value) for r in take(log, 1)] == [(3, b"b3")]
+    assert not sum(log.lost.values())  # type: ignore[attr-defined]
+
+
+def test_a_topic_that_ends_before_what_was_decided_is_not_read(kafka: Kafka) -> None:
+    kafka.send(BETS, b"e", b"of another topic")
+    log = kafka.owner()
+    log.fence()
+    log.assign(Positions(bets=7))
+    with pytest.raises(BrokerError, match="ends"):
+        take(log, 1)
+
+
+def test_an_open_transaction_holds_readers_back_until_a_new_owner_ends_it(kafka: Kafka) -> None:
+    log, _ = started(kafka)
+    log.commit([(JOURNAL, b"k", b"1")], Positions())
+    kafka.hang(b"open")
+    kafka.send(JOURNAL, b"k", b"behind it")
+    assert values(kafka.reader(JOURNAL), 1) == [(0, b"1")]
+    _, journal = started(kafka)
+    assert journal == [b"1", b"behind it"]
+    # 1 is the control record of the first transaction, 2 the record that was aborted.
+    assert values(kafka.reader(JOURNAL), 2) == [(0, b"1"), (3, b"behind it")]
+
+
+def test_a_transaction_that_lasts_too_long_is_aborted_and_its_owner_fenced(kafka: Kafka) -> None:
+    log, _ = started(kafka)
+    kafka.hang(b"open")
+    kafka.send(JOURNAL, b"k", b"behind it")
+    kafka.let_transactions_time_out()
+    assert values(kafka.reader(JOURNAL), 1) == [(1, b"behind it")]
+    with pytest.raises(FencedError):
+        log.commit([(JOURNAL, b"k", b"late")], Positions())
+
+
+def folded(tail: JournalTail, count: int) -> list[bytes]:
+    """Poll a tail until so many values came and it says that none waits."""
+    found: list[bytes] = []
+    deadline = time.monotonic() + WAIT_S
+    while (len(found) < count or tail.behind() != 0) and time.monotonic() < deadline:
+        found += tail.poll(0.1)
+    return found
+
+
+def test_a_tail_follows_what_is_committed_and_counts_control_records(kafka: Kafka) -> None:
+    log, _ = started(kafka)
+    log.commit([(JOURNAL, b"k", b"1"), (JOURNAL, b"k", b"2")], Positions())
+    tail = kafka.tail()
+    assert tail.behind() is None
+    tail.start(0)
+    assert folded(tail, 2) == [b"1", b"2"]
+    assert tail.reached() == 3
+    log.commit([(JOURNAL, b"k", b"3")], Positions())
+    assert [value for some in tail.rest() for value in some] == [b"3"]
+    again = kafka.tail()
+    again.start(3)
+    assert [value for some in again.rest() for value in some] == [b"3"]
+
+
+def test_a_tail_that_begins_before_the_log_begins_at_its_first_record(kafka: Kafka) -> None:
+    for number in range(4):
+        kafka.send(JOURNAL, b"k", b"%d" % number)
+    kafka.delete_before(JOURNAL, 2)
+    tail = kafka.tail()
+    tail.start(1)
+    assert [value for some in tail.rest() for value in some] == [b"2", b"3"]
+
+
+def test_of_snapshots_the_newest_is_read_and_the_last_two_are_kept(kafka: Kafka) -> None:
+    store = kafka.snapshots()
+    assert store.load() is None
+    for number in range(1, 4):
+        state = ShardState(0)
+        state.shard_seq = number
+        assert store.save(f"snapshot-{number}", Snapshot(state, 10 * number), lambda: True)
+    found = store.load()
+    assert found is not None
+    assert (found.state.shard_seq, found.journal_next) == (3, 30)
+    kept = values(kafka.reader(SNAPSHOTS), 4)  # each has a part and an end
+    assert [offset for offset, _ in kept] == [2, 3, 4, 5]
+    kafka.send(SNAPSHOTS, b"", kept[0][1][:-9])  # torn
+    again = store.load()
+    assert again is not None
+    assert (again.state.shard_seq, again.journal_next) == (3, 30)

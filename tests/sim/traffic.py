@@ -12,11 +12,17 @@ from pipelines.shard.bettor import bettor_key
 from pipelines.topics import BETS, EVENTS, partition_of
 from tests.sim.edge import SimulatedEdge
 from tests.sim.kafka import SimulatedKafka
+from tests.sim.requests import (
+    ENGINES,
+    LADDER,
+    SELECTIONS,
+    STAKES_MINOR,
+    bet_on,
+    change_of,
+    market_of,
+)
 
-SELECTIONS = 5
 BETTORS = 12
-LADDER = (15_000, 18_000, 20_000, 25_000, 30_000, 34_000, 40_000, 50_000, 80_000)
-STAKES_MINOR = (1, 100, 100, 2_500, 2_500, 10_000, 10**13)
 POISON = (
     b"",
     b"\xff\xfe",
@@ -60,6 +66,8 @@ class Traffic:
         self.races: list[Race] = []
         #: Each readable bet that was sent: (event, bettor, bet id).
         self.sent: set[tuple[str, str, str]] = set()
+        #: Each request about one: (event, bettor, bet id, id of the bet in its place).
+        self.changes: set[tuple[str, str, str, str]] = set()
         self._sent_values: list[tuple[str, str, dict[str, Any]]] = []
         self.poison = 0
         self._counter = 0
@@ -123,6 +131,12 @@ class Traffic:
         else:
             self._send(race, "event_rejoined", market_id=None)
 
+    def finish_all(self) -> None:
+        """Bring every race to its end."""
+        for race in self.races:
+            if not race.settled:
+                self.finish(race)
+
     def finish(self, race: Race) -> None:
         """Close a race and name its winner, or void it; now and then take the result back."""
         self._status(race, "CLOSED")
@@ -134,18 +148,13 @@ class Traffic:
 
     def _open(self) -> None:
         self._counter += 1
-        engine = self._random.choice(["pool", "fixed"])
+        engine = self._random.choice(ENGINES)
         odds = [self._random.choice(LADDER) for _ in range(SELECTIONS)]
         race = Race(f"race-{self._counter}", engine, odds)
         self.races.append(race)
         start_ms = self._kafka.time.now_ms + self._random.randint(0, 20_000)
         self._send(race, "event_opened", name=race.event_id, start_ms=start_ms, market_id=None)
-        selections = [
-            {"selection_id": n + 1} | ({"odds_e4": odds[n]} if engine == "fixed" else {})
-            for n in range(SELECTIONS)
-        ]
-        market: dict[str, Any] = {"market_id": "win", "engine": engine, "selections": selections}
-        market["accounts"] = self._random.random() < 0.4
+        market = market_of(self._random, engine, odds)
         self._send(race, "market_opened", market=market, market_id=None)
 
     def _fund(self) -> None:
@@ -158,7 +167,7 @@ class Traffic:
         value = {"type": kind, "client_id": client} | (money if kind != "account_set" else {})
         key = bettor_key(client).encode()
         partition = partition_of(key, self._partitions)
-        self._kafka.append(EVENTS, partition, key, msgspec.json.encode(value))
+        self._kafka.send(EVENTS, partition, key, msgspec.json.encode(value))
         self._trace(f"events {client} {kind}")
 
     def _prices(self, race: Race) -> None:
@@ -180,7 +189,7 @@ class Traffic:
         partition = partition_of(key, self._partitions)
         # A feed that got no answer sends again.
         for _ in range(2 if self._random.random() < 0.05 else 1):
-            self._kafka.append(EVENTS, partition, key, encoded)
+            self._kafka.send(EVENTS, partition, key, encoded)
         self._trace(f"events {race.event_id} {kind}")
 
     def bet(self) -> None:
@@ -195,6 +204,8 @@ class Traffic:
             self._bet_record(event, client, value)
         elif drawn < 0.3 and len(self.races) > 1:
             self._coupon()
+        elif drawn < 0.42 and self._sent_values:
+            self._change()
         else:
             self._fresh()
 
@@ -206,7 +217,7 @@ class Traffic:
         for race in races:
             selection = self._random.randint(1, SELECTIONS)
             odds_e4 = race.odds[selection - 1]
-            seen = self._edge.channels[odds_out(race.event_id)]
+            seen = self._edge.messages(odds_out(race.event_id))
             image: Any = seen[-1].data if seen else {"version": 1}
             legs.append(
                 {
@@ -234,42 +245,48 @@ class Traffic:
         race = self._random.choice(self.races[-6:])
         client = f"bettor-{self._random.randrange(BETTORS)}"
         self._counter += 1
+        seen = self._edge.messages(odds_out(race.event_id))
+        # What a page would show just now, or a little before.
+        image: Any = self._random.choice(seen[-3:]).data if seen else None
         selection = self._random.randint(1, SELECTIONS)
         value = {
             "type": "bet",
             "bet_id": f"b{self._counter}",
             "event_id": race.event_id,
             "market_id": "win",
-            "selection_id": selection,
-            "stake_minor": self._random.choice(STAKES_MINOR),
-            "price_policy": self._random.choice(["exact", "better", "any"]),
+            **bet_on(self._random, race.engine, selection, image),
         }
-        seen = self._edge.channels[odds_out(race.event_id)]
-        if seen:  # what a page would show just now, or a little before
-            image: Any = self._random.choice(seen[-3:]).data
-            value["market_version"] = image["version"]
-            if race.engine == "fixed":
-                value["odds_e4"] = image["selections"][selection - 1]["odds_e4"]
         self.sent.add((race.event_id, client, str(value["bet_id"])))
         self._sent_values.append((race.event_id, client, value))
         self._bet_record(race.event_id, client, value)
+
+    def _change(self) -> None:
+        """Ask for something about a bet that was sent: cancel, replace, update, cash out."""
+        event, client, value = self._random.choice(self._sent_values[-20:])
+        if value["type"] != "bet":
+            return
+        self._counter += 1
+        change = change_of(self._random, value["bet_id"], f"b{self._counter}")
+        change |= {"event_id": event, "market_id": "win"}
+        self.changes.add((event, client, change["bet_id"], str(change.get("new_bet_id", ""))))
+        self._bet_record(event, client, change)
 
     def _bet_record(self, event: str, client: str, value: dict[str, Any]) -> None:
         key = event.encode()
         encoded = msgspec.json.encode(value)
         partition = partition_of(key, self._partitions)
         if self._random.random() < 0.5:
-            self._kafka.append(BETS, partition, key, encoded, client)
+            self._kafka.send(BETS, partition, key, encoded, client)
         else:
             message = {"id": value["bet_id"], "clientId": client, "data": encoded.decode()}
             envelope = {"source": "channel.message", "messages": [message]}
-            self._kafka.append(BETS, partition, key, msgspec.json.encode(envelope))
+            self._kafka.send(BETS, partition, key, msgspec.json.encode(envelope))
         self._trace(f"bets {event} {client} {value['bet_id']}")
 
     def _poison(self) -> None:
         key = self._random.choice([None, b"", b"race-1", b"\xff"])
         topic = self._random.choice([BETS, EVENTS])
         partition = self._random.randrange(self._partitions)
-        self._kafka.append(topic, partition, key, self._random.choice(POISON))
+        self._kafka.send(topic, partition, key, self._random.choice(POISON))
         self.poison += 1
         self._trace(f"poison in {topic}/{partition}")
