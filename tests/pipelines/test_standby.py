@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import pytest
 
 from pipelines.clock import SystemClock
+from pipelines.errors import BrokerError
 from pipelines.kafka.journal_tail import KafkaJournalTail
 from pipelines.kafka.shard_log import KafkaShardLog
 from pipelines.kafka.snapshot_store import KafkaSnapshotStore
@@ -15,7 +16,7 @@ from pipelines.settings import Settings
 from pipelines.shard.fold import fold
 from pipelines.shard.hash import state_hash
 from pipelines.shard_copy import NotOwnerError, ShardCopy
-from pipelines.snapshots import Snapshot
+from pipelines.snapshots import Chunk, Snapshot
 from pipelines.standby import Standby
 from tests.pipelines.test_shard_loop import Counted, journal, produce
 
@@ -158,3 +159,18 @@ def test_a_snapshot_that_is_called_off_is_none(settings: Settings) -> None:
     assert store.load() is None
     assert not store.save("late", Snapshot(fold(0, []), 1), lambda: False)
     assert store.load() is None
+
+
+def test_a_snapshot_is_written_though_the_old_ones_cannot_be_listed(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = KafkaSnapshotStore(settings, 0)
+
+    def silent(self: KafkaSnapshotStore) -> Iterator[tuple[int, Chunk]]:
+        raise BrokerError("fell silent")
+
+    monkeypatch.setattr(KafkaSnapshotStore, "_numbered", silent)
+    assert store.save("first", Snapshot(fold(0, []), 1), lambda: True)
+    found = store.load()
+    assert found is not None
+    assert found.journal_next == 1
