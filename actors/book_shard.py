@@ -18,8 +18,8 @@ from pipelines.kafka.shard_log import KafkaShardLog
 from pipelines.kafka.snapshot_store import KafkaSnapshotStore
 from pipelines.metrics import ShardMetrics
 from pipelines.settings import Settings
+from pipelines.shard.questions import SettledRow
 from pipelines.shard_copy import ShardCopy
-from pipelines.shard_loop import SettledRow
 from pipelines.topics import BETS, EVENTS, TRANSFERS
 
 __all__ = ["BookShard"]

@@ -14,29 +14,26 @@ from typing import Final, Protocol
 
 from pipelines.answer_names import ANSWER_NAMES
 from pipelines.errors import FencedError
-from pipelines.limits import QUERY_PAGE_BETS_MAX
 from pipelines.messages.isolation_entries import MarketArrived, MarketHandedOver
 from pipelines.messages.order_entries import OrderTraded
 from pipelines.ports import Clock, Record, ShardLog
 from pipelines.settings import Settings
+from pipelines.shard import questions
 from pipelines.shard.clock import next_due_ms
 from pipelines.shard.engine import Drained, Engine
 from pipelines.shard.fold import fold, positions_of
 from pipelines.shard.hash import state_hash
-from pipelines.shard.state import ACCEPTED, LOST, PENDING, VOID, WON, AnyBet, ShardState
+from pipelines.shard.questions import SettledRow
+from pipelines.shard.state import ACCEPTED, PENDING, ShardState
 from pipelines.standby import Standby
 from pipelines.topics import BETS, partition_of
 
-__all__ = ["LoopMetrics", "SettledRow", "ShardLoop"]
+__all__ = ["LoopMetrics", "ShardLoop"]
 
 logger = logging.getLogger(__name__)
 
 IDLE_WAIT_S: Final = 0.05  # a waiting poll returns at once when a record comes
 _MOVES: Final = (MarketHandedOver, MarketArrived)
-RESULT_NAMES: Final = {WON: "win", LOST: "loss", VOID: "void"}
-
-#: client id, bet id, result, payout, stake (minor units).
-SettledRow = tuple[str, str, str, int, int]
 
 
 class LoopMetrics(Protocol):
@@ -251,47 +248,27 @@ class ShardLoop:
     def bettors_of(self, event_id: str) -> list[str]:
         """Return the ids of those with an open bet on the event, in order of their first."""
         with self._lock:
-            event = self._state.events.get(event_id)
-            bets = () if event is None else event.bets.values()
-            return list(dict.fromkeys(b.client_id for b in bets if b.status in (PENDING, ACCEPTED)))
+            return questions.bettors_of(self._state, event_id)
 
     def names(self, event_id: str, market_id: str) -> tuple[str, str]:
         """Return the names of an event and a market, their ids where they have none."""
         with self._lock:
-            event = self._state.events.get(event_id)
-            market = event.markets.get(market_id) if event is not None else None
-            event_name = event.name if event is not None else ""
-            market_name = market.definition.name if market is not None else ""
-        return event_name or event_id, market_name or market_id
+            return questions.names(self._state, event_id, market_id)
 
     def holder_of(self, event_id: str, market_id: str) -> int:
         """Return the partition that has a market, as far as is known here."""
         with self._lock:
-            event = self._state.events.get(event_id)
-            if event is None or market_id in event.markets:
-                return self.partition
-            away = event.away.get(market_id)
-            key = event_id if away is None else away.to
-            elsewhere = event.guest or away is not None
-        return (
-            partition_of(key.encode(), self._settings.partitions) if elsewhere else self.partition
-        )
+            key = questions.holder_of(self._state, event_id, market_id)
+        return partition_of(key.encode(), self._settings.partitions) if key else self.partition
 
     def settled_bets(
         self, event_id: str, market_id: str, settlement: int, after: int, limit: int
     ) -> tuple[list[SettledRow], int | None]:
         """Return a page of a settlement's bets from index `after`, and where the next begins."""
         with self._lock:
-            event = self._state.events.get(event_id)
-            market = event.markets.get(market_id) if event is not None else None
-            bets: list[AnyBet] = [] if market is None else market.bets
-            end = min(after + min(limit, QUERY_PAGE_BETS_MAX), len(bets))
-            rows = [
-                (b.client_id, b.bet_id, RESULT_NAMES[b.status], b.payout_minor, b.stake_minor)
-                for b in bets[after:end]
-                if b.settlement == settlement and b.status in RESULT_NAMES
-            ]
-            return rows, end if end < len(bets) else None
+            return questions.settled_bets(
+                self._state, event_id, market_id, settlement, after, limit
+            )
 
 
 def _away(state: ShardState) -> int:
