@@ -116,10 +116,12 @@ def worst_results(market: MarketState, client_id: str) -> tuple[int, int]:
     orders = [o for o in market.bets if isinstance(o, Order) and o.client_id == client_id]
     stated = exposure_minor(market, orders)
     worst = 0
-    for winner in market.definition.selections:
+    for winner, status in market.selections.items():
+        if status == "REMOVED":
+            continue  # it cannot win
         result = 0
         for one in orders:
-            won = one.selection_id == winner.selection_id
+            won = one.selection_id == winner
             if one.lay:
                 result += -one.staked_minor if won else one.size_minor
             else:

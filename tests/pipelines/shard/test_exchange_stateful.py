@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from pipelines.books.exchange_cross import virtual_price_e4
 from pipelines.messages import entries as e
 from pipelines.shard.engine import Engine
 from pipelines.shard.evolve import evolve
@@ -221,6 +222,14 @@ class ExchangeLife(RuleBasedStateMachine):
                 continue
             whole = sum(10_000 / f.asked_odds_e4 for f in fronts if f is not None)
             left = min(f.remaining_minor for f in fronts if f is not None)
+            # Where the others alone pay for every result, the best price is the ladder's last, and
+            # what they can pay at it may be less than a unit.
+            for front in fronts:
+                others = [f for f in fronts if f is not None and f is not front]
+                price = virtual_price_e4(lay, [f.asked_odds_e4 for f in others], book.ladder)
+                if price:
+                    pays = min(f.remaining_minor * f.asked_odds_e4 for f in others)
+                    left = min(left, pays // price)
             crossed = whole < 0.999 if lay else whole > 1.001
             assert not crossed or left < 50, "a virtual trade was passed over"
 
