@@ -206,6 +206,8 @@ class Stack:
             use_token_file(self.ray_token_file)
             # Ray's sockets need a short path, so it does not live below the data folder.
             folder = self._held.enter_context(tempfile.TemporaryDirectory(prefix="ovr-"))
+            # What Ray's processes leave behind goes with the folder.
+            os.environ["TMPDIR"] = folder
             context = ray.init(
                 address="local",
                 namespace=_namespace(),

@@ -1,18 +1,15 @@
 """A local Ray for the tests of the actors, in a home of its own, gone at the end."""
 
-import os
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
-from unittest import mock
 
 import pytest
 import ray
 
 from actors import launch
 from pipelines.settings import Settings
+from tests.ray_home import ray_home
 
 READY_S = 120.0
 
@@ -20,15 +17,7 @@ READY_S = 120.0
 @pytest.fixture(scope="package")
 def local_ray() -> Iterator[None]:
     """Ray on this machine, two processors and room for shards."""
-    home = tempfile.mkdtemp(prefix="ovr-")
-    environment = {
-        "HOME": home,
-        "RAY_TMPDIR": home,
-        "RAY_AUTH_MODE": "disabled",
-        "RAY_USAGE_STATS_ENABLED": "0",
-        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
-    }
-    with mock.patch.dict(os.environ, environment):
+    with ray_home(RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER="0") as home:
         try:
             ray.init(
                 address="local",
@@ -44,7 +33,6 @@ def local_ray() -> Iterator[None]:
             yield
         finally:
             ray.shutdown()
-            shutil.rmtree(home, ignore_errors=True)
 
 
 @pytest.fixture

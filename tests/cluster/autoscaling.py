@@ -1,22 +1,19 @@
 """A Ray cluster that grows by itself: Ray's own autoscaler, whose machines are processes here."""
 
 import json
-import os
-import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from unittest import mock
 
 import psutil
 import ray
 
 from actors.options import NAMESPACE
 from tests.cluster.nodes import HEALTH_CHECKS, OBJECT_STORE_BYTES
+from tests.ray_home import ray_home
 
 #: What the provider of pretended machines calls the head.
 HEAD_ID = "f" * 51 + "00000"
@@ -65,18 +62,13 @@ def _configuration(address: str, slots: int) -> dict[str, object]:
 def growing_cluster(slots: int, free_ports: Callable[[int], list[int]]) -> Iterator[None]:
     """A head without room for shards, which this process has joined; nodes of `slots` come."""
     (port,) = free_ports(1)
-    home = tempfile.mkdtemp(prefix="ovr-")
     environment = {
-        "HOME": home,
-        "RAY_TMPDIR": home,
-        "RAY_AUTH_MODE": "disabled",
-        "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_FAKE_CLUSTER": "1",
         "RAY_OVERRIDE_NODE_ID_FOR_TESTING": HEAD_ID,
         "RAY_CLOUD_INSTANCE_ID": HEAD_ID,
         "AUTOSCALER_UPDATE_INTERVAL_S": "1",
     } | HEALTH_CHECKS
-    with mock.patch.dict(os.environ, environment):
+    with ray_home(**environment) as home:
         try:
             address = f"{ray.util.get_node_ip_address()}:{port}"
             file = Path(home) / "autoscaling.json"
@@ -98,7 +90,6 @@ def growing_cluster(slots: int, free_ports: Callable[[int], list[int]]) -> Itera
         finally:
             ray.shutdown()
             _end(home)
-            shutil.rmtree(home, ignore_errors=True)
 
 
 def _end(home: str) -> None:

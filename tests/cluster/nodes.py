@@ -1,19 +1,17 @@
 """A Ray cluster of several nodes on this machine, in a home of its own, gone at the end."""
 
 import os
-import shutil
 import signal
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
-from unittest import mock
 
 import psutil
 import ray
 from ray.cluster_utils import Cluster
 
 from actors.options import NAMESPACE
+from tests.ray_home import ray_home
 
 OBJECT_STORE_BYTES = 80 * 2**20
 #: A dead node is found in about 2.5 s; as in cluster.yaml.
@@ -78,15 +76,7 @@ class Nodes:
 @contextmanager
 def nodes_of(count: int) -> Iterator[Nodes]:
     """A cluster that this process has joined."""
-    home = tempfile.mkdtemp(prefix="ovr-")
-    environment = {
-        "HOME": home,
-        "RAY_TMPDIR": home,
-        "RAY_AUTH_MODE": "disabled",
-        "RAY_USAGE_STATS_ENABLED": "0",
-        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
-    } | HEALTH_CHECKS
-    with mock.patch.dict(os.environ, environment):
+    with ray_home(RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER="0", **HEALTH_CHECKS):
         nodes = None
         try:
             nodes = Nodes(count)
@@ -96,4 +86,3 @@ def nodes_of(count: int) -> Iterator[Nodes]:
             ray.shutdown()
             if nodes is not None:
                 nodes.shutdown()
-            shutil.rmtree(home, ignore_errors=True)
