@@ -74,7 +74,7 @@ def evolve(shard: ShardState, record: e.JournalRecord) -> None:
         apply_with_funds(_APPLY[kind], shard, event, market, entry, at_ms)
         return
     _APPLY[kind](shard, event, market, entry, at_ms)
-    if market is not None and event is not None and (event.risk or shard.risk):
+    if market is not None and (event.risk or shard.risk):
         note_loss(shard, event, market, entry)
 
 
