@@ -1,7 +1,6 @@
 """Actor `notifier`: hosts the loop that pushes wins, losses, refunds and starts."""
 
-import threading
-
+from actors.fan_out_loop import FanOutLoop
 from actors.host import Host
 from actors.shard_query import RayShardQuery
 from pipelines.clock import SystemClock
@@ -16,29 +15,18 @@ from pipelines.topics import JOURNAL
 __all__ = ["Notifier"]
 
 
-class _Loop:
-    def __init__(
-        self, settings: Settings, partitions: tuple[int, ...], metrics: CountedNotifier
-    ) -> None:
-        clock = SystemClock()
-        group = f"{settings.application}-notifier"
-        servers = settings.kafka_bootstrap_servers
-        reader = CommittedReader(servers, group, (JOURNAL,), partitions)
-        reader.assign()
-        notices = KafkaNoticeLog(servers, group)
-        edge = EdgeClient(settings.ably_url, settings.ably_api_key, clock)
-        self._loop = NotifierLoop(reader, RayShardQuery(), edge, notices, clock, settings, metrics)
-        self._close = (reader.close, notices.close, edge.close)
-
-    def run_until(self, stop: threading.Event) -> None:
-        try:
-            self._loop.run(stop)
-        finally:
-            for close in self._close:
-                close()
-
-    def status(self) -> dict[str, object]:
-        return self._loop.status()
+def _loop(settings: Settings, partitions: tuple[int, ...], metrics: CountedNotifier) -> FanOutLoop:
+    clock = SystemClock()
+    servers, group = settings.kafka_bootstrap_servers, f"{settings.application}-notifier"
+    edge = EdgeClient(settings.ably_url, settings.ably_api_key, clock)
+    notices = KafkaNoticeLog(servers, group)
+    query = RayShardQuery()
+    return FanOutLoop(
+        lambda claim: CommittedReader(servers, group, (JOURNAL,), partitions, claim),
+        lambda reader: NotifierLoop(reader, query, edge, notices, clock, settings, metrics),
+        (notices.close, edge.close),
+        metrics.unread.follow,
+    )
 
 
 class Notifier:
@@ -51,7 +39,7 @@ class Notifier:
         self._host = Host(
             name,
             version,
-            lambda: _Loop(settings, partitions, metrics),
+            lambda: _loop(settings, partitions, metrics),
             metrics.registry,
             settings.log_level,
         )

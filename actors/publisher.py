@@ -1,7 +1,6 @@
 """Actor `publisher`: hosts the loop that fans odds and answers out to the edge."""
 
-import threading
-
+from actors.fan_out_loop import FanOutLoop
 from actors.host import Host
 from pipelines.clock import SystemClock
 from pipelines.edge_client import EdgeClient
@@ -14,31 +13,16 @@ from pipelines.topics import JOURNAL, ODDS
 __all__ = ["Publisher"]
 
 
-class _Loop:
-    def __init__(
-        self, settings: Settings, partitions: tuple[int, ...], metrics: CountedPublisher
-    ) -> None:
-        clock = SystemClock()
-        reader = CommittedReader(
-            settings.kafka_bootstrap_servers,
-            f"{settings.application}-publisher",
-            (ODDS, JOURNAL),
-            partitions,
-        )
-        reader.assign()
-        edge = EdgeClient(settings.ably_url, settings.ably_api_key, clock)
-        self._loop = PublisherLoop(reader, edge, clock, settings, metrics)
-        self._close = (reader.close, edge.close)
-
-    def run_until(self, stop: threading.Event) -> None:
-        try:
-            self._loop.run(stop)
-        finally:
-            for close in self._close:
-                close()
-
-    def status(self) -> dict[str, object]:
-        return self._loop.status()
+def _loop(settings: Settings, partitions: tuple[int, ...], metrics: CountedPublisher) -> FanOutLoop:
+    clock = SystemClock()
+    servers, group = settings.kafka_bootstrap_servers, f"{settings.application}-publisher"
+    edge = EdgeClient(settings.ably_url, settings.ably_api_key, clock)
+    return FanOutLoop(
+        lambda claim: CommittedReader(servers, group, (ODDS, JOURNAL), partitions, claim),
+        lambda reader: PublisherLoop(reader, edge, clock, settings, metrics),
+        (edge.close,),
+        metrics.unread.follow,
+    )
 
 
 class Publisher:
@@ -51,7 +35,7 @@ class Publisher:
         self._host = Host(
             name,
             version,
-            lambda: _Loop(settings, partitions, metrics),
+            lambda: _loop(settings, partitions, metrics),
             metrics.registry,
             settings.log_level,
         )

@@ -2,9 +2,9 @@
 
 Every second it asks each actor for its health. One that is missing is made again; one that makes
 no progress is bounced (killed so that Ray restarts it), with growing pauses. One that was fenced
-is tried again after a while: a broker also fences a shard that was paused for longer than its
-transaction may last, and then there is no newer owner. Of two copies of a shard it promotes one,
-and the other as soon as that one's process ends. What it holds it can find out again.
+is tried again after a while, as its newer owner may have been of a system that is gone by then. Of
+two copies of a shard it promotes one, and the other as soon as that one's process ends. What it
+holds it can find out again.
 """
 
 import logging

@@ -5,9 +5,8 @@ Pure: what an actor said of itself goes in, a verdict comes out.
 - well      its loop moves, or it is still starting within its time
 - silent    no answer for too long: its process hangs, or its node does
 - stalled   it answers, but its loop does not move
-- fenced    another owner has its partition, or it was paused for longer than its transaction may
-            last; it has stopped by itself, and is tried again only after a pause, as two owners
-            that each start at once would fight for ever
+- fenced    another owner has its partition; it has stopped by itself, and is tried again only
+            after a pause, as two owners that each start at once would fight for ever
 - failed    its loop has ended by an error; the process is about to end and be restarted
 - stopped   it was asked to end
 """

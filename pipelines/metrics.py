@@ -1,6 +1,7 @@
 """Prometheus metrics of each component, on a registry of its own; labels are partition and code."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
@@ -177,11 +178,34 @@ class SnapshotMetrics:
         self._writes.labels(str(partition), "failed").inc()
 
 
+class _Unread:
+    """Records that a publisher or notifier did not come to see, as its reader counts them."""
+
+    def __init__(self, actor: str, registry: CollectorRegistry) -> None:
+        self._actor = actor
+        self._gauge = Gauge(
+            "overround_unread_lost",
+            "Records that Kafka deleted before they were shown or pushed, since the last start.",
+            ["actor", "topic"],
+            registry=registry,
+        )
+
+    def follow(self, lost: Mapping[str, int]) -> None:
+        """Show these counts, by topic, as of each rendering."""
+        for topic in lost:
+            self._gauge.labels(self._actor, topic).set_function(partial(_count, lost, topic))
+
+
+def _count(counts: Mapping[str, int], topic: str) -> float:
+    return float(counts[topic])
+
+
 class CountedPublisher(PublisherMetrics):
     """Counts what the publisher did."""
 
     def __init__(self, actor: str = "publisher") -> None:
         self.registry = CollectorRegistry()
+        self.unread = _Unread(actor, self.registry)
         self._actor = actor
         self._taken = Counter(
             "overround_published",
@@ -234,6 +258,7 @@ class CountedNotifier(NotifierMetrics):
 
     def __init__(self, actor: str = "notifier") -> None:
         self.registry = CollectorRegistry()
+        self.unread = _Unread(actor, self.registry)
         self._actor = actor
         self._pushes = Counter(
             "overround_pushes",

@@ -2,14 +2,23 @@
 
 The caller decides what was done with a record and commits the next offset itself. Partitions are
 assigned, not subscribed: the supervisor says who owns what, so there is no rebalance to survive.
-When Kafka goes away, `poll` returns nothing and reading goes on where it was once it is back.
+Beside its offsets a reader notes its claim, by which `pipelines.handover` finds it. When Kafka goes
+away, `poll` returns nothing and reading goes on where it was once it is back. Records that Kafka
+deleted unread are counted and passed over.
 """
 
 import logging
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+    TopicPartition,
+)
 
 from pipelines.errors import BrokerError
 from pipelines.kafka.client_config import kafka_address
@@ -38,7 +47,8 @@ class ReadRecord(NamedTuple):
 class CommittedReader:
     """A `read_committed` consumer of some partitions of some topics, used by one thread.
 
-    `assign` starts at the group's committed offsets, where there are none at the beginning.
+    `assign` starts at the group's committed offsets, where there are none at the beginning. `claim`
+    is noted with each offset; at most 4,096 bytes.
     """
 
     def __init__(
@@ -47,8 +57,16 @@ class CommittedReader:
         group_id: str,
         topics: Sequence[str],
         partitions: Sequence[int],
+        claim: str = "",
     ) -> None:
         self._group_id = group_id
+        self._claim = claim
+        #: Records by topic that Kafka deleted before they were read; other threads may read.
+        self.lost = dict.fromkeys(topics, 0)
+        self._next: dict[tuple[str, int], int] = {}  # where reading goes on, once that is known
+        self._deleted: dict[tuple[str, int], int] = {}  # where there was nothing to be read
+        self._is_placed = False
+        self._paused: set[str] = set()
         self._assigned = [(topic, partition) for topic in topics for partition in partitions]
         self._ends_first: dict[tuple[str, int], int] = {}
         self._behind = set(self._assigned)  # what lies there from before was not read to its end
@@ -62,7 +80,7 @@ class CommittedReader:
                 "enable.auto.commit": False,
                 "enable.auto.offset.store": False,
                 "enable.partition.eof": True,
-                "auto.offset.reset": "earliest",
+                "auto.offset.reset": "error",  # see `_pass_over_deleted`
                 "fetch.queue.backoff.ms": 5,
                 "fetch.wait.max.ms": 5,
                 "fetch.error.backoff.ms": 100,
@@ -76,21 +94,19 @@ class CommittedReader:
 
     def assign(self, beginning: bool = False) -> None:
         """Start at the group's committed offsets, or at the beginning. Does not wait for Kafka."""
-        self._consumer.assign(
-            [
-                # A partition without an offset starts where its group committed last.
-                TopicPartition(topic, partition, 0)
-                if beginning
-                else TopicPartition(topic, partition)
-                for topic, partition in self._assigned
-            ]
-        )
+        self._is_placed = beginning
+        if beginning:
+            self._consumer.assign([TopicPartition(*w, OFFSET_BEGINNING) for w in self._assigned])
 
     def poll(self, records_max: int, timeout_s: float) -> list[ReadRecord]:
         """Return the next records, in order within a partition; waits only for the first.
 
         Empty while Kafka is away. Raises BrokerError where the client itself cannot go on.
         """
+        if not (self._is_placed or self._place()):
+            return []
+        if self._deleted:
+            self._pass_over_deleted()
         first = self._consumer.poll(timeout_s)
         if first is None:
             return []
@@ -99,23 +115,49 @@ class CommittedReader:
             messages += self._consumer.consume(records_max - 1, 0)
         return [record for message in messages if (record := self._record(message)) is not None]
 
+    def _place(self) -> bool:
+        """Start reading where that is known; return whether it is.
+
+        The client could ask for the committed offsets itself, but where it is told that a group has
+        no coordinator yet it asks no more.
+        """
+        try:
+            self._next = self._offsets()
+        except BrokerError as error:
+            logger.warning("not read yet group=%s: %s", self._group_id, error)
+            return False
+        self._go_on()
+        self._is_placed = True
+        return True
+
+    def _go_on(self) -> None:
+        following = {w: self._next.get(w, OFFSET_BEGINNING) for w in self._assigned}
+        self._consumer.assign([TopicPartition(*w, offset) for w, offset in following.items()])
+        for topic in self._paused:
+            self._consumer.pause(self._of_topic(topic))
+
     def caught_up(self, topic: str) -> bool:
         """Return whether each partition of a topic was read to its end since `assign`."""
         return not any(behind == topic for behind, _ in self._behind)
 
     def pause(self, topic: str) -> None:
         """Return no more records of this topic until `resume`; Kafka keeps them."""
+        self._paused.add(topic)
         self._consumer.pause(self._of_topic(topic))
 
     def resume(self, topic: str) -> None:
         """Go on with a topic where it was paused."""
+        self._paused.discard(topic)
         self._consumer.resume(self._of_topic(topic))
 
     def commit(self, positions: Mapping[tuple[str, int], int]) -> None:
         """Commit next offsets for the group and wait for Kafka's answer. Raises BrokerError."""
         if not positions:
             return
-        offsets = [TopicPartition(t, p, offset) for (t, p), offset in positions.items()]
+        offsets = [
+            TopicPartition(t, p, offset, metadata=self._claim)
+            for (t, p), offset in positions.items()
+        ]
         try:
             answers = self._consumer.commit(offsets=offsets, asynchronous=False)
         except KafkaException as error:
@@ -126,12 +168,34 @@ class CommittedReader:
 
     def committed(self) -> dict[tuple[str, int], int]:
         """Return the group's committed offsets; partitions without one are left out."""
+        return {(a.topic, a.partition): a.offset for a in self._noted()}
+
+    def claims(self) -> set[str]:
+        """Return who else noted itself for any of these partitions. Raises BrokerError."""
+        return {str(a.metadata) for a in self._noted() if a.metadata} - {self._claim}
+
+    def claim(self) -> None:
+        """Note this reader's claim, the offsets as they are. Raises BrokerError."""
+        self.commit(self._offsets())
+
+    def _offsets(self) -> dict[tuple[str, int], int]:
+        """Return where each partition goes on: at its committed offset, or at its first record."""
+        found = self.committed()
+        for where in self._assigned:
+            if where not in found:
+                found[where] = bounds_of(self._consumer, *where, COMMIT_TIMEOUT_S).first
+        return found
+
+    def _noted(self) -> list[TopicPartition]:
         wanted = [TopicPartition(topic, partition) for topic, partition in self._assigned]
         try:
             answers = self._consumer.committed(wanted, COMMIT_TIMEOUT_S)
         except KafkaException as error:
             raise BrokerError(f"offsets of {self._group_id} unknown: {error}") from error
-        return {(a.topic, a.partition): a.offset for a in answers if a.offset >= 0}
+        for answer in answers:
+            if answer.error is not None:
+                raise BrokerError(f"offsets of {self._group_id} unknown: {answer.error}")
+        return [answer for answer in answers if answer.offset >= 0]
 
     def ends(self) -> dict[tuple[str, int], int]:
         """Return the offset after the last record of each partition, as Kafka says now."""
@@ -180,6 +244,8 @@ class CommittedReader:
                 raise BrokerError(f"reader of {self._group_id} cannot go on: {error}")
             if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - librdkafka's own name
                 self._behind.discard((str(topic), partition or 0))
+            elif error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001 - the same
+                self._deleted[str(topic), partition or 0] = offset or 0
             else:
                 self._on_error(error)
             return None
@@ -191,6 +257,7 @@ class CommittedReader:
             end = self._known_end(topic, partition)
             if offset + 1 >= self._ends_first.setdefault((topic, partition), end) > 0:
                 self._behind.discard((topic, partition))
+        self._next[topic, partition] = offset + 1
         kind, timestamp_ms = message.timestamp()
         return ReadRecord(
             topic,
@@ -200,6 +267,20 @@ class CommittedReader:
             _bytes(message.key()),
             _bytes(message.value()),
         )
+
+    def _pass_over_deleted(self) -> None:
+        """Go on at the first record that there is. Raises BrokerError."""
+        for (topic, partition), wanted in list(self._deleted.items()):
+            first, end = bounds_of(self._consumer, topic, partition, COMMIT_TIMEOUT_S)
+            if wanted < first:
+                self.lost[topic] += first - wanted
+                logger.error("%s/%d: %d to %d deleted unread", topic, partition, wanted, first - 1)
+            else:
+                logger.error("%s/%d ends at %d, was at %d", topic, partition, end, wanted)
+            self._next[topic, partition] = first
+            del self._deleted[topic, partition]
+        # The client fetches nothing more of them until they are assigned anew; the others go on.
+        self._go_on()
 
     def _on_error(self, error: KafkaError) -> None:
         # The client repeats the same complaint for as long as Kafka is away: say it once.

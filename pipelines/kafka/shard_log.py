@@ -231,6 +231,7 @@ class KafkaShardLog:
         assert producer is not None, "fence comes before commit"
         own, partitions = self._partition, self._settings.partitions
         produce = producer.produce
+        began_s = time.monotonic()
         try:
             producer.begin_transaction()
             for topic, key, value in outputs:
@@ -242,16 +243,16 @@ class KafkaShardLog:
                     produce(topic, value, key, partition)
             producer.commit_transaction(COMMIT_TIMEOUT_S)
         except (KafkaException, BufferError) as error:
-            self._abort(error)
+            self._abort(error, began_s)
             return False
         return True
 
-    def _abort(self, error: Exception) -> None:
+    def _abort(self, error: Exception, began_s: float) -> None:
         """End a failed transaction, or raise what ends this owner."""
         kafka_error = error.args[0] if error.args else None
         if isinstance(kafka_error, KafkaError):
             if kafka_error.code() in _FENCED_CODES:
-                raise FencedError(f"partition {self._partition} has a newer owner") from error
+                raise self._fenced(began_s) from error
             if kafka_error.fatal():
                 raise BrokerError(f"partition {self._partition}: {kafka_error}") from error
         assert self._producer is not None
@@ -259,8 +260,19 @@ class KafkaShardLog:
             self._producer.abort_transaction(COMMIT_TIMEOUT_S)
         except KafkaException as failed:
             if failed.args[0].code() in _FENCED_CODES:
-                raise FencedError(f"partition {self._partition} has a newer owner") from failed
+                raise self._fenced(began_s) from failed
             raise BrokerError(f"partition {self._partition}: {failed}") from failed
+
+    def _fenced(self, began_s: float) -> FencedError | BrokerError:
+        """Return what a fence means: a broker also fences the owner of a transaction that has
+        lasted too long, and such an owner may come back at once."""
+        lasted_s = time.monotonic() - began_s
+        if lasted_s * 1_000 < self._settings.transaction_timeout_ms:
+            return FencedError(f"partition {self._partition} has a newer owner")
+        return BrokerError(
+            f"partition {self._partition}: a transaction was open for {lasted_s:.1f} s, longer "
+            "than it may be, as where the process was paused or the way to Kafka was cut"
+        )
 
     def _note(self, positions: Positions) -> None:
         """Tell lag tools where this shard is; losing a note costs nothing."""

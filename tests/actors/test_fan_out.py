@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -14,11 +15,12 @@ import pytest
 import ray
 from confluent_kafka import Producer
 
-from actors import launch
+from actors import launch, publisher
 from actors.options import NAMESPACE, fan_out_kind
 from deploy.audit import run_audit
 from pipelines.errors import StackError
 from pipelines.kafka.shard_log import CLIENT_ID_HEADER
+from pipelines.metrics import CountedPublisher
 from pipelines.settings import Settings
 from pipelines.topics import BETS, EVENTS, PARTITIONER
 from tests.edge_process import RunningEdge, running_edge
@@ -166,6 +168,8 @@ def test_each_takes_its_partitions_and_their_number_may_change(
     assert pids == {name: health["pid"] for name, health in actors("shard").items()}
     wait_for(lambda: {h["status"].get("lanes") for h in actors("shard").values()} == {3})
 
+    # What a publisher says of its lag is as of its last fetch.
+    wait_for(lambda: sum(len(receipts(edge, n)) for n in range(5)) >= desk.sent)
     for bettor in range(5):
         told = receipts(edge, bettor)
         assert sorted(told) == sorted(f"b{n}" for n in range(bettor, desk.sent, 5))
@@ -212,3 +216,33 @@ def test_a_publisher_that_was_asked_to_end_and_is_wanted_runs_again(
     asked = ray.get_actor("publisher", namespace=NAMESPACE)
     assert ray.get(asked.stop.remote(10.0), timeout=20)
     wait_for(lambda: actors("publisher")["publisher"].get("state") == "running")
+
+
+def test_a_newer_publisher_has_the_one_before_end(
+    start_cast: Callable[..., Settings], edge: RunningEdge
+) -> None:
+    """As where Ray has lost sight of a process that lives on: here the newer one is in this."""
+    settings = start_cast(PARTITIONS, ably_url=edge.url, ably_api_key=edge.key)
+    desk = Desk(settings)
+    for race in RACES:
+        desk.operate(race, "event_opened")
+        market = {"market_id": "win", "engine": "pool",
+                  "selections": [{"selection_id": 1}, {"selection_id": 2}]}  # fmt: skip
+        desk.operate(race, "market_opened", market=market)
+    wait_for(lambda: statuses("shard", "markets") == len(RACES))
+    desk.bet(300)
+    newer = publisher._loop(settings, tuple(range(PARTITIONS)), CountedPublisher("newer"))
+    stop = threading.Event()
+    thread = threading.Thread(target=newer.run_until, args=(stop,))
+    thread.start()
+    try:
+        wait_for(lambda: actors("publisher")["publisher"].get("state") == "fenced")
+        assert "newer process" in str(actors("publisher")["publisher"].get("error"))
+        desk.bet(300)
+        wait_for(lambda: sum(len(receipts(edge, n)) for n in range(5)) == desk.sent)
+        report = run_audit(settings, edge=True, complete=True, ask=launch.state_hashes)
+        assert report.holds, report
+    finally:
+        stop.set()
+        thread.join(WAIT_S)
+    assert not thread.is_alive()

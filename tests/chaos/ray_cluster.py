@@ -1,11 +1,13 @@
-"""`python -m tests.chaos.ray_cluster KAFKA PARTITIONS NODES`: the engine on several Ray nodes.
+"""`python -m tests.chaos.ray_cluster KAFKA PARTITIONS NODES EDGE`: the engine on several Ray nodes.
 
-A process of its own, because Ray ends whoever has joined a cluster whose head is gone. It takes
-commands on its input, one a line, and answers each with one line: `owners` the processes of the
-shards, `audit` what the audit says, `end` stops everything.
+EDGE is the edge's address, its key is ABLY_API_KEY. A process of its own, because Ray ends whoever
+has joined a cluster whose head is gone. It takes commands on its input, one a line, and answers
+each with one line: `owners` the processes of the shards, `audit` what the audit says, `end` stops
+everything.
 """
 
 import json
+import os
 import sys
 from typing import Any
 
@@ -34,7 +36,7 @@ def answer(command: str, settings: Settings) -> Any:
     """What a command gives."""
     if command == "owners":
         return owners()
-    report = run_audit(settings, edge=False, complete=False, ask=launch.state_hashes)
+    report = run_audit(settings, edge=True, complete=False, ask=launch.state_hashes)
     return {
         "bets": report.figures.bets,
         "failed": [f"{c.name}: {c.failures} {c.examples[:1]}" for c in report.checks if c.failures],
@@ -50,12 +52,12 @@ def say(what: Any) -> None:
 
 def main() -> None:
     """Serve until `end`."""
-    kafka, partitions, count = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+    kafka, partitions, count, edge = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
     settings = Settings(
         kafka_bootstrap_servers=kafka,
         partitions=partitions,
-        ably_url="http://127.0.0.1:9",  # nobody is there: odds wait in Kafka
-        ably_api_key="app.key:secret",
+        ably_url=edge,
+        ably_api_key=os.environ["ABLY_API_KEY"],
         metrics_port=0,  # several nodes share one machine
     )
     with nodes_of(count):

@@ -1,6 +1,6 @@
 """Ray itself is struck: a node's raylet, a whole node, the head. The audit holds after each.
 
-The edge is left out here: bets come straight into Kafka, and odds are read from it.
+Bets come straight into Kafka; what the edge shows is audited too.
 """
 
 import json
@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ import pytest
 from tests.chaos.conftest import IS_ALL, RATE
 from tests.chaos.watch import kill
 from tests.cluster.load import Gap, Load
+from tests.edge_process import RunningEdge, running_edge
 
 pytestmark = [
     pytest.mark.kafka,
@@ -37,12 +39,13 @@ ROOT = Path(__file__).parents[2]
 class RayCluster:
     """A running `tests.chaos.ray_cluster`; `close` ends it and all that it started."""
 
-    def __init__(self, kafka: str) -> None:
+    def __init__(self, kafka: str, edge: RunningEdge) -> None:
         self._family: list[psutil.Process] = []
+        arguments = (kafka, str(PARTITIONS), str(NODES), edge.url)
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.chaos.ray_cluster", kafka, str(PARTITIONS), str(NODES)],
+            [sys.executable, "-m", "tests.chaos.ray_cluster", *arguments],
             cwd=ROOT,
-            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            env=os.environ | {"PYTHONPATH": str(ROOT), "ABLY_API_KEY": edge.key},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -59,7 +62,8 @@ class RayCluster:
         assert self.process.stdout is not None
         for line in self.process.stdout:
             if line.startswith("="):
-                return json.loads(line[1:])
+                # Ray writes on the same line when it likes.
+                return json.JSONDecoder().raw_decode(line[1:])[0]
         raise AssertionError(f"the cluster's process ended: {self.process.poll()}")
 
     def ask(self, command: str) -> Any:
@@ -113,19 +117,30 @@ class RayCluster:
         self.process.stdout.close()
 
 
+@dataclass(frozen=True)
+class Struck:
+    """A cluster that decides bets at the load, and what `held` ends with the test."""
+
+    kafka: str
+    edge: RunningEdge
+    cluster: RayCluster
+    held: ExitStack
+
+
 @pytest.fixture
-def cluster(
-    fresh_topics: Callable[[int], str],
-) -> Iterator[tuple[str, RayCluster, ExitStack]]:
-    """Kafka's address, a cluster that decides bets at the load, and what ends with the test."""
+def struck(
+    fresh_topics: Callable[[int], str], free_ports: Callable[[int], list[int]], tmp_path: Path
+) -> Iterator[Struck]:
+    """The cluster with an edge, before it is struck."""
     kafka = fresh_topics(PARTITIONS)
     with ExitStack() as held:
-        made = RayCluster(kafka)
+        edge = held.enter_context(running_edge(free_ports(1)[0], tmp_path))
+        made = RayCluster(kafka, edge)
         held.callback(made.close)
         load = Load(kafka, PARTITIONS, 8, RATE)
         load.start()
         held.callback(load.stop)
-        yield kafka, made, held
+        yield Struck(kafka, edge, made, held)
 
 
 def checked(found: RayCluster, fault: str, gap_s: float, show: Callable[[str], None]) -> None:
@@ -153,12 +168,10 @@ def show(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
 
 
 @pytest.mark.parametrize("whole", [False, True], ids=["raylet", "whole node"])
-def test_a_node_is_lost(
-    cluster: tuple[str, RayCluster, ExitStack], whole: bool, show: Callable[[str], None]
-) -> None:
-    kafka, running, _ = cluster
+def test_a_node_is_lost(struck: Struck, whole: bool, show: Callable[[str], None]) -> None:
+    running = struck.cluster
     owner = running.owner(0)
-    gap = Gap(kafka, 0)
+    gap = Gap(struck.kafka, 0)
     raylet = psutil.Process(owner).parent()
     assert raylet is not None
     assert "raylet" in raylet.name()
@@ -175,17 +188,17 @@ def test_a_node_is_lost(
 
 
 def test_the_head_is_lost_and_a_new_cluster_takes_over(
-    cluster: tuple[str, RayCluster, ExitStack], show: Callable[[str], None]
+    struck: Struck, show: Callable[[str], None]
 ) -> None:
     """The old cluster's shards live on for a while without a head; the new ones fence them."""
-    kafka, old, held = cluster
+    old = struck.cluster
     old.owner(0)
-    gap = Gap(kafka, 0)
+    gap = Gap(struck.kafka, 0)
     (head,) = old.called("gcs/gcs_server")
     kill(head.pid)
     began_s = time.monotonic()
-    new = RayCluster(kafka)
-    held.callback(new.close)
+    new = RayCluster(struck.kafka, struck.edge)
+    struck.held.callback(new.close)
     new.owner(0)
     away_s = time.monotonic() - began_s
     time.sleep(5)

@@ -35,6 +35,7 @@ def exported() -> set[str]:
     publisher.taken("odds", 1)
     publisher.refused("odds", 40160)
     publisher.retried(429)
+    publisher.unread.follow({"odds": 1})
     notifier.pushed("win")
     notifier.retried("edge")
     snapshots = SnapshotMetrics()
@@ -75,6 +76,7 @@ CASES = {
         ("overround_events_lost{partition='0'}", "0x20"),
         ("overround_transfers_lost{partition='0'}", "0x20"),
     ],
+    "OverroundUnreadLost": [("overround_unread_lost{actor='publisher',topic='odds'}", "3x20")],
     "OverroundDeadLetters": [
         ("overround_answers_total{partition='0',answer='dead_lettered'}", "0x4 1x20")
     ],
@@ -109,6 +111,7 @@ QUIET = {
         (f"overround_{topic}_lost{{partition='0'}}", "0x20")
         for topic in ("bets", "events", "transfers")
     ],
+    "OverroundUnreadLost": [("overround_unread_lost{actor='publisher',topic='odds'}", "0x20")],
     "OverroundDeadLetters": [
         ("overround_answers_total{partition='0',answer='accepted'}", "0+9x20")
     ],

@@ -1,6 +1,7 @@
 """The simulated broker and the real one behind the same words, for `test_kafka_behaviour.py`."""
 
 import time
+from collections.abc import Mapping
 from typing import Protocol
 
 from confluent_kafka import Producer, TopicPartition
@@ -29,14 +30,20 @@ TIMED_OUT_WITHIN_S = 30.0  # the broker looks for such transactions every ten se
 class Reader(Protocol):
     """What is asked of a committed reader."""
 
+    lost: dict[str, int]
+
     def poll(self, records_max: int, timeout_s: float) -> list[object]: ...
+    def commit(self, positions: Mapping[tuple[str, int], int]) -> None: ...
+    def committed(self) -> dict[tuple[str, int], int]: ...
+    def claims(self) -> set[str]: ...
+    def claim(self) -> None: ...
 
 
 class Kafka(Protocol):
     """One broker, simulated or real, with one partition."""
 
     def owner(self) -> ShardLog: ...
-    def reader(self, topic: str) -> Reader: ...
+    def reader(self, topic: str, claim: str = "") -> Reader: ...
     def send(self, topic: str, key: bytes | None, value: bytes | None) -> None: ...
     def tail(self) -> JournalTail: ...
     def snapshots(self) -> SnapshotStore: ...
@@ -58,8 +65,10 @@ class Simulated:
     def owner(self) -> SimulatedShardLog:
         return SimulatedShardLog(self._kafka, 0, self._faults)
 
-    def reader(self, topic: str) -> SimulatedReader:
-        return SimulatedReader(self._kafka, f"group-{topic}", (topic,), (0,), self._faults)
+    def reader(self, topic: str, claim: str = "") -> SimulatedReader:
+        reader = SimulatedReader(self._kafka, f"group-{topic}", (topic,), (0,), self._faults, claim)
+        reader.assign()
+        return reader
 
     def send(self, topic: str, key: bytes | None, value: bytes | None) -> None:
         self._kafka.append(topic, 0, key, value)
@@ -100,9 +109,9 @@ class Real:
         self._opened.append(log)
         return log
 
-    def reader(self, topic: str) -> CommittedReader:
+    def reader(self, topic: str, claim: str = "") -> CommittedReader:
         servers = self._settings.kafka_bootstrap_servers
-        reader = CommittedReader(servers, f"group-{topic}", (topic,), (0,))
+        reader = CommittedReader(servers, f"group-{topic}", (topic,), (0,), claim)
         reader.assign()
         self._opened.append(reader)
         return reader

@@ -50,7 +50,8 @@ class SimulatedEdge:
         self._faults = faults
         self._wait = wait
         self.heard: dict[str, list[Heard]] = defaultdict(list)
-        self.publisher_life = 0
+        self.publisher_lives = 0
+        self.publisher_life = 0  # whose requests these are
         self.pushes: list[Push] = []
         #: Pushes whose notice is kept, and those that were asked for again all the same.
         self.noticed: set[PushKey] = set()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from actors.host import Host
 from actors.shard_query import RayShardQuery
 from pipelines.errors import BrokerError, EdgeError, FencedError
+from pipelines.handover import take_over
 from pipelines.notifier.notifier import Notifier
 from pipelines.publisher.publisher import Publisher
 from pipelines.settings import Settings
@@ -114,8 +115,16 @@ class FanOutProcess:
         self._kind = kind
         clock = SimulatedClock(world.time, lambda: world.skews.get(node_id, 0))
         draw = world.faults.random.random
+        #: By which the next one finds this process.
+        self.claim = f"{name} in process {pid}"
+        self._life = 0
+        self._has_begun = False
+        topics = (ODDS, JOURNAL) if kind == "publisher" else (JOURNAL,)
+        self._reader = SimulatedReader(
+            world.kafka, kind, topics, partitions, world.faults, self.claim
+        )
         made = self._publisher if kind == "publisher" else self._notifier
-        self.loop = made(settings, partitions, clock, draw)
+        self.loop = made(settings, clock, draw)
         loop = self.loop
 
         class Hosted:
@@ -125,33 +134,30 @@ class FanOutProcess:
         self.host = SimulatedHost(
             name, version, Hosted, None, node_id=node_id, pid=pid, now_s=clock.monotonic_s()
         )
-        self._wait_until_ms = 0
 
-    def _publisher(
-        self, settings: Settings, partitions: Sequence[int], clock: Any, draw: Any
-    ) -> Publisher:
-        world = self._world
-        world.edge.publisher_life += 1
-        reader = SimulatedReader(
-            world.kafka, "publisher", (ODDS, JOURNAL), partitions, world.faults
-        )
-        return Publisher(reader, world.edge, clock, settings, randomness=draw)
+    def _publisher(self, settings: Settings, clock: Any, draw: Any) -> Publisher:
+        edge = self._world.edge
+        edge.publisher_lives += 1
+        self._life = edge.publisher_lives
+        return Publisher(self._reader, edge, clock, settings, randomness=draw)
 
-    def _notifier(
-        self, settings: Settings, partitions: Sequence[int], clock: Any, draw: Any
-    ) -> Notifier:
+    def _notifier(self, settings: Settings, clock: Any, draw: Any) -> Notifier:
         world = self._world
-        reader = SimulatedReader(world.kafka, "notifier", (JOURNAL,), partitions, world.faults)
         notices = SimulatedNotices(world.kafka, world.edge, world.faults)
         return Notifier(
-            reader, RayShardQuery(), world.edge, notices, clock, settings, randomness=draw
+            self._reader, RayShardQuery(), world.edge, notices, clock, settings, randomness=draw
         )
 
     def step(self) -> None:
-        """Do one round. Raises Crashed."""
+        """Take over, or do one round. Raises Crashed."""
         if not self.host.runs:
             return
         try:
+            if not self._has_begun:
+                take_over(self._reader, self._world.mishaps.end_zombie)
+                self._reader.assign()
+                self._has_begun = True
+            self._world.edge.publisher_life = self._life
             self.loop.step(0)
         except Crashed:
             raise

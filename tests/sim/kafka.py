@@ -71,6 +71,7 @@ class SimulatedKafka:
         self.away_until_ms = 0
         self.full_until_ms = 0
         self.group_offsets: dict[tuple[str, str, int], int] = {}
+        self.group_claims: dict[tuple[str, str, int], str] = {}  # noted beside the offsets
         self._logs: dict[Where, _Log] = {}
         self._epochs: dict[str, int] = {}
         self._open: dict[str, Transaction] = {}

@@ -8,7 +8,7 @@ from pipelines.errors import BrokerError, FencedError
 from pipelines.messages.entries import JournalRecord
 from pipelines.topics import BETS, EVENTS, JOURNAL, TRANSFERS
 from tests.sim.faults import Crashed
-from tests.sim.host import ShardProcess
+from tests.sim.host import FanOutProcess, ShardProcess
 
 if TYPE_CHECKING:
     from tests.sim.world import World
@@ -25,8 +25,8 @@ class Mishaps:
         self._world = world
         self._nodes_made = 0
         self._nodes_back_ms: list[int] = []
-        #: Shards that Ray believes dead, and that go on.
-        self.zombies: list[tuple[str, ShardProcess]] = []
+        #: Processes that Ray believes dead, and that go on.
+        self.zombies: list[tuple[str, ShardProcess | FanOutProcess]] = []
 
     def strike(self) -> None:
         """Let some of it happen."""
@@ -57,29 +57,58 @@ class Mishaps:
             actor.frozen_until_ms = world.time.now_ms + length_ms
             world.trace(f"{actor.name} hangs for {length_ms}")
         process = actor.process
-        if faults.strikes("cut_off", actor.name) and isinstance(process, ShardProcess):
-            self.zombies.append((actor.name, process))
+        if faults.strikes("cut_off", actor.name) and isinstance(
+            process, ShardProcess | FanOutProcess
+        ):
+            self.zombies.append((f"{actor.name} of process {actor.pid}", process))
             world.ray.end(actor)
 
     def step_a_zombie(self) -> None:
-        """Let a shard go on that was replaced: once another has fenced it, it changes nothing."""
+        """Let a process go on that was replaced: once another has taken over, it does no harm."""
         if not self.zombies:
             return
         world = self._world
-        at = world.faults.random.randrange(len(self.zombies))
-        name, process = self.zombies[at]
-        before = world.kafka.end(JOURNAL, process.copy.partition)
-        with world.running(f"zombie {name}"):
+        name, process = world.faults.random.choice(self.zombies)
+        if world.runs(name):
+            return
+        before = self._written(process)
+        with world.running(name):
             try:
                 process.step()
                 ended = world.faults.random.random() < 0.02 or not process.host.runs
             except (Crashed, BrokerError, FencedError) as error:
                 world.trace(f"cut off {name} ends: {type(error).__name__}")
                 ended = True
-        if world.kafka.end(JOURNAL, process.copy.partition) != before:
+        if self._written(process) != before:
             world.trace(f"cut off {name} still wrote")
         if ended:
-            self.zombies.pop(at)
+            self._forget(process)
+
+    def _written(self, process: ShardProcess | FanOutProcess) -> int:
+        """Return what a process changes if it is at it at all."""
+        if isinstance(process, ShardProcess):
+            return self._world.kafka.end(JOURNAL, process.copy.partition)
+        edge = self._world.edge
+        return sum(map(len, edge.heard.values())) + len(edge.pushes)
+
+    def _forget(self, process: ShardProcess | FanOutProcess) -> None:
+        self.zombies = [one for one in self.zombies if one[1] is not process]
+
+    def end_zombie(self, claim: str) -> bool:
+        """End who noted this claim, wherever it runs, as `actors/handover.py` does.
+
+        Raises BrokerError where it is amid a request: who asks waits for it.
+        """
+        world = self._world
+        living = [(actor.name, actor.process) for actor in world.named("publisher", "notifier")]
+        for name, process in [*self.zombies, *living]:
+            if isinstance(process, FanOutProcess) and process.claim == claim:
+                if world.runs(name):
+                    raise BrokerError(f"simulated: {name} has not ended yet")
+                process.host.fenced(FencedError("a newer process shows these partitions"))
+                self._forget(process)
+                world.trace(f"{name} has made way")
+        return True
 
     def _strike_kafka(self) -> None:
         world, faults, kafka = self._world, self._world.faults, self._world.kafka

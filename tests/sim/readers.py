@@ -24,15 +24,23 @@ class SimulatedReader:
         topics: Sequence[str],
         partitions: Sequence[int],
         faults: Faults,
+        claim: str = "",
     ) -> None:
         self._kafka = kafka
         self._group = group
         self._faults = faults
+        self._claim = claim
         self._assigned = [(topic, partition) for topic in topics for partition in partitions]
+        self._next: dict[tuple[str, int], int] = {}
+        self._ends_first: dict[tuple[str, int], int] = {}
+        self._paused: set[str] = set()
+        #: Records by topic that were deleted before they were read.
+        self.lost = dict.fromkeys(topics, 0)
+        self._slow_until_ms = dict.fromkeys(self._assigned, 0)
+
+    def assign(self) -> None:
         self._next = {where: self._offset(where) for where in self._assigned}
         self._ends_first = self.known_ends()
-        self._paused: set[str] = set()
-        self._slow_until_ms = dict.fromkeys(self._assigned, 0)
 
     def _offset(self, where: tuple[str, int]) -> int:
         return self._kafka.group_offsets.get((self._group, *where), 0)
@@ -56,6 +64,10 @@ class SimulatedReader:
             where = (topic, partition)
             if topic in self._paused or self._slow_until_ms[where] > now_ms:
                 continue
+            start = self._kafka.start(*where)
+            if self._next[where] < start:
+                self.lost[topic] += start - self._next[where]
+                self._next[where] = start
             for offset, stored in self._kafka.read(topic, partition, self._next[where]):
                 if len(found) >= room:
                     break
@@ -79,7 +91,17 @@ class SimulatedReader:
         self._kafka.may_write("offsets")
         for (topic, partition), offset in positions.items():
             self._kafka.group_offsets[self._group, topic, partition] = offset
+            self._kafka.group_claims[self._group, topic, partition] = self._claim
         self._faults.may_crash(f"{self._group} after commit of offsets")
+
+    def claims(self) -> set[str]:
+        self._faults.may_fail(f"{self._group} claims")
+        self._kafka.may_read("claims")
+        noted = {self._kafka.group_claims.get((self._group, *w), "") for w in self._assigned}
+        return noted - {self._claim, ""}
+
+    def claim(self) -> None:
+        self.commit({where: self._offset(where) for where in self._assigned})
 
     def committed(self) -> dict[tuple[str, int], int]:
         self._faults.may_fail(f"{self._group} offsets")

@@ -166,6 +166,34 @@ def test_a_transaction_that_lasts_too_long_is_aborted_and_its_owner_fenced(kafka
         log.commit([(JOURNAL, b"k", b"late")], Positions())
 
 
+def test_a_reader_counts_what_was_deleted_before_it_came_there(kafka: Kafka) -> None:
+    for number in range(6):
+        kafka.send(JOURNAL, b"k", b"%d" % number)
+    kafka.delete_before(JOURNAL, 1)
+    new = kafka.reader(JOURNAL)
+    assert [value for _, value in values(new, 5)] == [b"1", b"2", b"3", b"4", b"5"]
+    new.commit({(JOURNAL, 0): 2})
+    kafka.delete_before(JOURNAL, 4)
+    late = kafka.reader(JOURNAL)
+    assert values(late, 2) == [(4, b"4"), (5, b"5")]
+    assert late.lost == {JOURNAL: 2}
+
+
+def test_a_reader_notes_its_claim_and_finds_that_of_the_one_before(kafka: Kafka) -> None:
+    for number in range(3):
+        kafka.send(JOURNAL, b"k", b"%d" % number)
+    kafka.delete_before(JOURNAL, 1)
+    first, second = kafka.reader(JOURNAL, "first"), kafka.reader(JOURNAL, "second")
+    assert second.claims() == set()
+    first.claim()
+    assert (first.claims(), second.claims()) == (set(), {"first"})
+    assert second.committed() == {(JOURNAL, 0): kafka.reader(JOURNAL).committed()[JOURNAL, 0]}
+    first.commit({(JOURNAL, 0): 2})
+    second.claim()
+    assert second.committed() == {(JOURNAL, 0): 2}
+    assert (first.claims(), second.claims()) == ({"second"}, set())
+
+
 def folded(tail: JournalTail, count: int) -> list[bytes]:
     """Poll a tail until so many values came and it says that none waits."""
     found: list[bytes] = []

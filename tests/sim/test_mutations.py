@@ -18,6 +18,7 @@ from tests.sim.edge import Heard, SimulatedEdge
 from tests.sim.faults import Odds
 from tests.sim.kafka import SimulatedKafka
 from tests.sim.logs import SimulatedShardLog, SimulatedSnapshots
+from tests.sim.mishaps import Mishaps
 from tests.sim.shrink import run_seed
 
 STEPS = 600
@@ -140,3 +141,10 @@ def test_a_market_maker_that_gives_too_many_shares(monkeypatch: pytest.MonkeyPat
     real = lmsr_book.shares_for
     monkeypatch.setattr(lmsr_book, "shares_for", lambda *told: 2 * real(*told))
     assert found_out(20)
+
+
+def test_publishers_and_notifiers_that_do_not_end_those_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Mishaps, "end_zombie", lambda self, claim: False)
+    assert found_out(40, Odds(cut_off=1_500))

@@ -181,7 +181,7 @@ class World:
 
     def _step(self, actor: Actor) -> None:
         process = actor.process
-        if process is None or actor.frozen_until_ms > self.time.now_ms or self._runs(actor.name):
+        if process is None or actor.frozen_until_ms > self.time.now_ms or self.runs(actor.name):
             return
         with self.running(actor.name, actor):
             try:
@@ -191,7 +191,8 @@ class World:
                 if actor.process is process:
                     self.ray.end(actor)
 
-    def _runs(self, name: str) -> bool:
+    def runs(self, name: str) -> bool:
+        """Return whether it is amid a step or a call."""
         return any(name == running for running, _, _ in self._running)
 
     @contextmanager
@@ -225,11 +226,11 @@ class World:
 
     def supervisor_may_die(self) -> None:
         """End the supervisor, unless somebody is amid a call of it."""
-        if not self._runs("supervisor") and not self._runs("operator"):
+        if not self.runs("supervisor") and not self.runs("operator"):
             self.supervisor = self.lifelines = None
 
     def _supervise(self) -> None:
-        if self._runs("supervisor"):
+        if self.runs("supervisor"):
             return
         with self.running("supervisor"):
             if self.supervisor is None:
@@ -242,7 +243,7 @@ class World:
     def _move(self) -> None:
         """Let the operator move a partition, spread the owners, or empty a node."""
         supervisor, draw = self.supervisor, self.faults.random
-        if supervisor is None or self._runs("operator") or draw.random() < 0.6:
+        if supervisor is None or self.runs("operator") or draw.random() < 0.6:
             return
         node_id = draw.choice(self.ray.living_nodes)
         with self.running("operator"):
