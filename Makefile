@@ -95,12 +95,14 @@ SOAK_MINUTES ?= 30
 SOAK_RATE ?= 300
 OVERLOAD ?= 0
 OVERLOAD_MINUTES ?= 2
+# Processors that the shards have together under overload; 0: as many as there are
+OVERLOAD_CPUS ?= 0.06
 SOAK_SVG ?=
 
 .PHONY: soak
 soak: setup ## Run the whole system for long; memory, descriptors and threads must not grow
 	SOAK_MINUTES=$(SOAK_MINUTES) SOAK_RATE=$(SOAK_RATE) SOAK_SVG=$(SOAK_SVG) \
-	  OVERLOAD=$(OVERLOAD) OVERLOAD_MINUTES=$(OVERLOAD_MINUTES) \
+	  OVERLOAD=$(OVERLOAD) OVERLOAD_MINUTES=$(OVERLOAD_MINUTES) OVERLOAD_CPUS=$(OVERLOAD_CPUS) \
 	  $(BIN)/python -m pytest tests/soak -q -s $(ARGS)
 
 .PHONY: setup

@@ -164,10 +164,10 @@ class Audited:
         )
 
 
-def audited(running: Running, *options: str) -> Audited:
+def audited(running: Running, *options: str, timeout_s: float = AUDIT_S) -> Audited:
     """The audit of the system, edge included; asked again where a part is on its way back."""
     for attempt in range(3):
-        done = running.overround("audit", "--edge", "--json", *options, timeout_s=AUDIT_S)
+        done = running.overround("audit", "--edge", "--json", *options, timeout_s=timeout_s)
         if done.returncode == 0 or attempt == 2:
             break
         time.sleep(5)

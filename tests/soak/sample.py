@@ -2,11 +2,14 @@
 
 import time
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import psutil
 
 from deploy.figures import Look, compare, look
+from tests.chaos.conftest import PARTITIONS
+from tests.soak.flow import flow_of
 from tests.system.conftest import Running
 
 #: Words of a command line, and what the process is called in tables.
@@ -54,6 +57,7 @@ class Sample:
     bets_per_second: float | None
     p50_ms: float | None
     p99_ms: float | None
+    bets_waiting: float
 
 
 def usage_of(pid: int) -> dict[str, Usage]:
@@ -80,6 +84,7 @@ class Sampler:
     running: Running
     began_s: float = field(default_factory=time.monotonic)
     samples: list[Sample] = field(default_factory=list)
+    each: Callable[[Sample], None] = lambda sample: None  #: called with every sample
     _before: Look | None = None
 
     def take(self) -> Sample:
@@ -95,8 +100,10 @@ class Sampler:
             figures.bets_per_second if figures else None,
             figures.p50_ms if figures else None,
             figures.p99_ms if figures else None,
+            flow_of(self.running, PARTITIONS).waiting,
         )
         self.samples.append(sample)
+        self.each(sample)
         return sample
 
     def every(self, interval_s: float, until_s: float) -> None:
