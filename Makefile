@@ -13,6 +13,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 SOURCES := actors pipelines deploy tests
 # Only the default folder is ever removed; one chosen by OVERROUND_DATA_DIR is its owner's.
 DATA_DIR := .overround
+# Processes find the modules compiled; else each of those that tests start compiles them anew.
+unexport PYTHONDONTWRITEBYTECODE
 # Where tests that need a broker, Ray or a browser are left out.
 FAST := not kafka and not ray and not browser and not slow
 # More for pytest: make test ARGS='-k ladder -x'

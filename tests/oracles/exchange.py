@@ -3,6 +3,7 @@
 Everything is a fraction or a whole number of minor units; nothing is shared with the engine.
 """
 
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
 from fractions import Fraction
 from math import ceil, floor
@@ -10,6 +11,13 @@ from math import ceil, floor
 ONE = Fraction(1)
 LOWEST = Fraction("1.01")
 HIGHEST = Fraction(1_000)
+
+
+def e4(odds: Fraction) -> int:
+    """Odds in ten-thousandths, which all are whole numbers of: quicker to sort and to find."""
+    whole, rest = divmod(10_000 * odds.numerator, odds.denominator)
+    assert not rest
+    return whole
 
 
 @dataclass
@@ -33,6 +41,10 @@ class ModelOrder:
     taken: int = 0  # units matched
     fills: list[tuple[Fraction, int, int]] = field(default_factory=list)  # odds, size, at ms
     paid: int = 0
+    odds_e4: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.odds_e4 = e4(self.odds)
 
     @property
     def matched(self) -> int:
@@ -41,7 +53,7 @@ class ModelOrder:
     @property
     def held(self) -> int:
         if self.lay:
-            return ceil(sum((size * (odds - 1) for odds, size, _ in self.fills), Fraction(0)))
+            return -(-sum(size * (e4(odds) - 10_000) for odds, size, _ in self.fills) // 10_000)
         return self.matched
 
 
@@ -62,7 +74,7 @@ class ExchangeModel:
         self.crossing = crossing
         self.ladder = ladder
         self.orders: list[ModelOrder] = []
-        self.traded: dict[int, dict[Fraction, int]] = {s: {} for s in selections}
+        self.traded: dict[int, dict[int, int]] = {s: {} for s in selections}  # by odds
         self.sp: dict[int, Fraction] = {}
         self.now = 0
 
@@ -75,12 +87,13 @@ class ExchangeModel:
             for o in self.orders
             if o.selection == selection and o.lay == lay and o.left and o.kind == "LIMIT"
         ]
-        return sorted(found, key=lambda o: (-o.odds if lay else o.odds, o.arrived))
+        return sorted(found, key=lambda o: (-o.odds_e4 if lay else o.odds_e4, o.arrived))
 
-    def depth(self, selection: int, lay: bool) -> list[tuple[Fraction, int]]:
-        levels: dict[Fraction, int] = {}
+    def depth(self, selection: int, lay: bool) -> list[tuple[int, int]]:
+        """Odds in ten-thousandths, and what waits there."""
+        levels: dict[int, int] = {}
         for order in self.waiting(selection, lay):
-            levels[order.odds] = levels.get(order.odds, 0) + order.left
+            levels[order.odds_e4] = levels.get(order.odds_e4, 0) + order.left
         return list(levels.items())
 
     # --- void trades, and what a cash-out needs
@@ -103,7 +116,8 @@ class ExchangeModel:
         """What an order has become worth, and size and limit of the order that makes it so."""
         value = whole = sum((odds * size for odds, size, _ in order.fills), Fraction(0))
         size, worst = 0, Fraction(0)
-        for odds, waiting in self.depth(order.selection, lay=order.lay):
+        for odds_e4, waiting in self.depth(order.selection, lay=order.lay):
+            odds = Fraction(odds_e4, 10_000)
             wanted = floor(value / odds)
             taken = min(wanted, waiting)
             if not taken:
@@ -137,7 +151,7 @@ class ExchangeModel:
         one.taken += size
         if counted:
             at = self.traded[one.selection]
-            at[odds] = at.get(odds, 0) + size
+            at[e4(odds)] = at.get(e4(odds), 0) + size
 
     def _lapse(self, one: ModelOrder, told: dict[str, object]) -> None:
         lapsed = told["lapsed"]
@@ -169,7 +183,9 @@ class ExchangeModel:
                             self._trade(leg, leg.odds, part, counted=True)
                             matched.append((leg.who, leg.id, leg.odds, part))
                     continue
-            if best is None or (best.odds > order.odds if order.lay else best.odds < order.odds):
+            if best is None or (
+                best.odds_e4 > order.odds_e4 if order.lay else best.odds_e4 < order.odds_e4
+            ):
                 break
             if best.who == order.who and self.rule != "ALLOW":
                 if self.rule == "CANCEL_INCOMING":
@@ -202,9 +218,9 @@ class ExchangeModel:
             return None if lay else self.ladder[-1]
         exact = ONE / (1 - total)
         if lay:
-            above = [p for p in self.ladder if p >= exact]
+            above = self.ladder[bisect_left(self.ladder, exact) :]
             return above[0] if above else None
-        below = [p for p in self.ladder if p <= exact]
+        below = self.ladder[: bisect_right(self.ladder, exact)]
         return below[-1] if below else None
 
     def _virtual(
@@ -270,14 +286,15 @@ class ExchangeModel:
         for size in range(min(order.size, offered), (order.least or order.size) - 1, -1):
             if not size:
                 break
-            taken, rest, value = [], size, Fraction(0)
+            taken, rest, value_e4 = [], size, 0
             for one in queue:
                 part = min(rest, one.left)
                 if part:
                     taken.append((one, part))
-                    value += part * one.odds
+                    value_e4 += part * one.odds_e4
                     rest -= part
-            if value > size * order.odds if order.lay else value < size * order.odds:
+            limit_e4 = size * order.odds_e4
+            if value_e4 > limit_e4 if order.lay else value_e4 < limit_e4:
                 continue
             met = [one for one, before in own if self._meets(order, one, before, size)]
             for one, part in taken:
@@ -309,23 +326,23 @@ class ExchangeModel:
 
         `above`: layers whose limit is this price are gone; `below`: backers' are not there yet.
         """
-        wanted = offered = Fraction(0)
+        at_e4 = e4(odds)
+        wanted = offered = risked = 0
         for o in self.orders:
             if o.selection != selection or not o.left or (o.kind == "LIMIT" and not orders):
                 continue
             always = "MARKET_ON_CLOSE" in (o.kind, o.persistence)
-            if not always and (odds > o.odds if o.lay else odds < o.odds):
+            if not always and (at_e4 > o.odds_e4 if o.lay else at_e4 < o.odds_e4):
                 continue
-            if not always and o.odds == odds and (above if o.lay else below):
+            if not always and o.odds_e4 == at_e4 and (above if o.lay else below):
                 continue
             if not o.lay:
                 wanted += o.left
             elif o.kind == "LIMIT" and not always:
                 offered += o.left
             else:
-                risk = o.left if o.kind != "LIMIT" else ceil(o.left * (o.odds - 1))
-                offered += Fraction(risk) / (odds - 1)
-        return wanted, offered
+                risked += o.left if o.kind != "LIMIT" else ceil(o.left * (o.odds - 1))
+        return Fraction(wanted), offered + Fraction(risked) / (odds - 1)
 
     def starting_price(self, selection: int, orders: bool = True) -> Fraction:
         """Where backers and layers meet, 0 if nobody is matched there."""
@@ -384,7 +401,7 @@ class ExchangeModel:
                         told.append((o.who, o.id, odds, size))
                         if not o.lay:
                             at = self.traded[selection]
-                            at[odds] = at.get(odds, 0) + size
+                            at[e4(odds)] = at.get(e4(odds), 0) + size
         return told
 
     @staticmethod

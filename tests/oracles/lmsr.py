@@ -1,15 +1,28 @@
 """The market maker by its definition, in 60 decimal digits; amounts by halving intervals."""
 
 from decimal import Decimal, localcontext
+from functools import lru_cache
 
 DIGITS = 60
 
 
 def cost(q: list[Decimal], b: Decimal) -> Decimal:
     """C(q) = b ln sum(exp(q / b)), just so."""
+    return _cost(tuple(q), b)
+
+
+@lru_cache(1_000)  # the cost before and after a bet is asked for again and again
+def _cost(q: tuple[Decimal, ...], b: Decimal) -> Decimal:
     with localcontext() as context:
         context.prec = DIGITS
-        return b * sum(((one / b).exp() for one in q), Decimal(0)).ln()
+        return b * sum((_exp(one / b) for one in q), Decimal(0)).ln()
+
+
+@lru_cache(1_000)  # only one of the shares is another, mostly
+def _exp(power: Decimal) -> Decimal:
+    with localcontext() as context:
+        context.prec = DIGITS
+        return power.exp()
 
 
 def sensitive_cost(q: list[Decimal], alpha: Decimal) -> Decimal:

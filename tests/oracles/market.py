@@ -22,8 +22,9 @@ def on_ladder(odds: Fraction) -> bool:
 
 
 def e4(odds: Fraction) -> int:
-    assert (odds * 10_000).denominator == 1
-    return int(odds * 10_000)
+    whole, rest = divmod(10_000 * odds.numerator, odds.denominator)
+    assert not rest
+    return whole
 
 
 @dataclass

@@ -1,6 +1,7 @@
 """The simulation finds out what is broken on purpose: a check that cannot fail checks nothing."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from tests.sim.mishaps import Mishaps
 from tests.sim.shrink import run_seed
 
 STEPS = 600
+NONE = Odds.none()
 
 
 def found_out(seeds: int, odds: Odds | None = None, steps: int = STEPS) -> bool:
@@ -36,7 +38,10 @@ def test_a_kafka_that_does_not_fence(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_kafka_that_shows_what_is_not_committed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(SimulatedKafka, "stable_end", SimulatedKafka.end)
-    assert found_out(30)
+    often_open = Odds(
+        commit_late=500, transaction_aborts=500, transaction_hangs=500, slow_markers=2_000
+    )
+    assert found_out(30, often_open)
 
 
 def test_a_standby_that_owns_without_fencing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,19 +121,20 @@ def test_a_publisher_that_shows_odds_before_it_has_read_all(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(Publisher, "_knows_newest", lambda self: True)
-    assert found_out(60, Odds(crash=300, edge_refuses=1_500, edge_times_out=800))
+    odds = replace(NONE, crash=600, partition_slow=1_500, edge_refuses=1_500, edge_times_out=800)
+    assert found_out(30, odds)
 
 
 def test_a_publisher_that_goes_backwards_when_a_market_has_moved(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(Newest, "is_older", lambda self, image: False)
-    assert found_out(60, Odds(partition_slow=5_000, edge_slow=400))
+    assert found_out(30, replace(NONE, partition_slow=5_000, edge_slow=400))
 
 
 def test_a_notifier_without_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(SentLog, "sent", lambda self, notice: False)
-    assert found_out(60, Odds(broker_error=1_000), steps=1_500)
+    assert found_out(60, replace(NONE, broker_error=1_000), steps=1_500)
 
 
 def test_an_exchange_that_pays_too_much(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 import base64
 import contextlib
 import json
+import socket
 import time
 
 import httpx
@@ -31,7 +32,7 @@ def test_messages_sent_again_after_a_cut_count_once(edge: RunningEdge) -> None:
             first.publish("again", serial, f"m{serial}")
         before = first.acknowledged(5)
         # The client never saw these answers: its socket went.
-        first.socket.socket.close()
+        first.socket.socket.shutdown(socket.SHUT_RDWR)
     key = hello["connectionDetails"]["connectionKey"]
     with peer(edge, resume=key) as second:
         resumed = second.hear(Action.CONNECTED)
