@@ -9,6 +9,7 @@ from typing import Any, Final, Protocol
 import ray
 
 from actors.handover import Handover, end_holder
+from pipelines.collector import tune_collector
 from pipelines.errors import BrokerError, FencedError
 from pipelines.handover import take_over
 from pipelines.kafka.reader import CommittedReader
@@ -48,6 +49,7 @@ class FanOutLoop:
 
     def run_until(self, stop: threading.Event) -> None:
         """Run until `stop` is set. Raises FencedError where a newer process has taken over."""
+        tune_collector()
         self._handover.on_asked(stop.set)
         try:
             self._begin(stop)
