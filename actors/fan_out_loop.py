@@ -9,7 +9,7 @@ from typing import Any, Final, Protocol
 import ray
 
 from actors.handover import Handover, end_holder
-from pipelines.collector import tune_collector
+from pipelines.collector import tune_collector_of_clients
 from pipelines.errors import BrokerError, FencedError
 from pipelines.handover import take_over
 from pipelines.kafka.reader import CommittedReader
@@ -49,24 +49,27 @@ class FanOutLoop:
 
     def run_until(self, stop: threading.Event) -> None:
         """Run until `stop` is set. Raises FencedError where a newer process has taken over."""
-        tune_collector()
+        tune_collector_of_clients()
         self._handover.on_asked(stop.set)
+        is_newest = True
         try:
-            self._begin(stop)
-            self._loop.run(stop)
+            is_newest = self._begin(stop)
+            if is_newest:
+                self._loop.run(stop)
         finally:
             for close in self._closes:
                 close()
             self._handover.ended()
-        if self._handover.asked:
+        if self._handover.asked or not is_newest:
             raise FencedError("a newer process shows what these partitions say")
 
-    def _begin(self, stop: threading.Event) -> None:
+    def _begin(self, stop: threading.Event) -> bool:
+        """Wait for Kafka and take over; return whether nobody else has done so meanwhile."""
         said = ""
         while not stop.is_set():
             self._tried_s = time.monotonic()
             try:
-                take_over(self._reader, lambda claim: end_holder(claim, stop.is_set))
+                is_newest = take_over(self._reader, end_holder)
             except BrokerError as error:
                 if error.message != said:
                     logger.warning("not begun yet: %s", error)
@@ -74,7 +77,8 @@ class FanOutLoop:
                 stop.wait(AGAIN_S)
             else:
                 self._reader.assign()
-                return
+                return is_newest
+        return True
 
     def status(self) -> dict[str, object]:
         """Return the loop's own; waiting for Kafka counts as progress."""

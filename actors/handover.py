@@ -26,7 +26,6 @@ ACCEPT_AGAIN_S: Final = 0.1
 CONNECT_TIMEOUT_S: Final = 1.0
 #: A request to the edge that is under way takes up to 10 s.
 END_WAIT_MAX_S: Final = 12.0
-LOOK_S: Final = 0.05
 
 
 class Handover:
@@ -98,11 +97,11 @@ class Handover:
             end()
 
 
-def end_holder(claim: str, stopping: Callable[[], bool] = lambda: False) -> bool:
+def end_holder(claim: str) -> bool:
     """Have the process of a claim end, and wait until it has, at most `END_WAIT_MAX_S`.
 
     Returns whether it has ended: it was not there any more, or closed the connection. False too
-    where the claim cannot be read, or `stopping` says that nobody waits any more.
+    where the claim cannot be read.
     """
     address, _, secret = claim.partition("/")
     host, _, port = address.rpartition(":")
@@ -115,20 +114,15 @@ def end_holder(claim: str, stopping: Callable[[], bool] = lambda: False) -> bool
     except OSError as error:
         logger.warning("the process at %s cannot be asked: %s", address, error)
         return False
-    deadline_s = time.monotonic() + END_WAIT_MAX_S
     with connection:
         try:
             connection.sendall(secret.encode())
-            connection.settimeout(LOOK_S)
-            while time.monotonic() < deadline_s and not stopping():
-                try:
-                    if not connection.recv(1):
-                        return True
-                except TimeoutError:
-                    continue
+            connection.settimeout(END_WAIT_MAX_S)
+            return not connection.recv(1)
+        except TimeoutError:
+            return False
         except OSError:
             return True  # it ended without a word
-    return False
 
 
 def _quietly(act: Callable[[], None]) -> None:

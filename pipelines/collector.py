@@ -3,12 +3,12 @@
 import gc
 from typing import Final
 
-__all__ = ["tune_collector", "tune_collector_of_edge"]
+__all__ = ["tune_collector", "tune_collector_of_clients"]
 
 #: Young objects are looked at this rarely: messages and bets hold no cycles.
 YOUNG_OBJECTS: Final = 200_000
-#: Connections do hold cycles, and come and go: their remains must not gather.
-YOUNG_OBJECTS_OF_EDGE: Final = 10_000
+#: Connections and requests do hold cycles, and come and go: their remains must not gather.
+YOUNG_OBJECTS_OF_CLIENTS: Final = 10_000
 
 
 def tune_collector() -> None:
@@ -18,8 +18,8 @@ def tune_collector() -> None:
     gc.set_threshold(YOUNG_OBJECTS, 20, 50)
 
 
-def tune_collector_of_edge() -> None:
-    """The same for a process with a history of messages and many connections; idempotent."""
+def tune_collector_of_clients() -> None:
+    """The same for who has many connections, or makes many requests; idempotent."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(YOUNG_OBJECTS_OF_EDGE, 10, 10)
+    gc.set_threshold(YOUNG_OBJECTS_OF_CLIENTS, 10, 10)

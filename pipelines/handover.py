@@ -18,17 +18,25 @@ logger = logging.getLogger(__name__)
 class Claims(Protocol):
     """Who reads with a group, as `pipelines.kafka.reader.CommittedReader` notes it."""
 
-    def claims(self) -> Collection[str]: ...
-    def claim(self) -> None: ...
+    def claims(self) -> set[str]: ...
+    def claim(self, besides: Collection[str] = ()) -> None: ...
 
 
-def take_over(reader: Claims, end: Callable[[str], bool]) -> None:
-    """Have those end who are noted for the reader's partitions, then note the reader instead.
+def take_over(reader: Claims, end: Callable[[str], bool]) -> bool:
+    """Have those end who are noted for the reader's partitions; return whether it may begin.
 
-    `end`: ends the process of a claim and waits for it; returns whether it is known to have ended.
-    One that cannot be asked may go on: that is logged, and not waited for. Raises BrokerError.
+    It may not where a newer one came meanwhile. Until they have ended they stay noted beside the
+    reader, so that this newer one waits for them too. `end`: ends the process of a claim and waits
+    for it; returns whether it is known to have ended. One that cannot be asked may go on: that is
+    logged, and not waited for. Raises BrokerError.
     """
-    for claim in sorted(reader.claims()):
-        if not end(claim):
-            logger.warning("who was here before did not answer: its last messages may come late")
+    before = reader.claims()
+    if before:
+        reader.claim(before)
+        for claim in sorted(before):
+            if not end(claim):
+                logger.warning("who was here before did not answer: its last messages may be late")
+        if reader.claims() - before:
+            return False
     reader.claim()
+    return True

@@ -23,7 +23,7 @@ from deploy.edge.server import Edge
 from deploy.edge.store import SqliteStore
 from deploy.edge.webhook_rule import read_rules
 from pipelines.clock import SystemClock
-from pipelines.collector import tune_collector_of_edge
+from pipelines.collector import tune_collector_of_clients
 
 __all__ = ["edge_command"]
 
@@ -75,7 +75,7 @@ def edge_command(
         Namespace("inbound", retention_ms),
         *(Namespace.of(one) for one in keys.namespaces),
     )
-    tune_collector_of_edge()
+    tune_collector_of_clients()
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(_serve(keys, namespaces, host, port, kafka, tls, sandbox, limits, data))
 

@@ -8,7 +8,7 @@ deleted unread are counted and passed over.
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from confluent_kafka import (
@@ -31,6 +31,8 @@ logger = logging.getLogger(__name__)
 COMMIT_TIMEOUT_S: Final = 5.0
 QUEUED_KIB_MAX: Final = 16_384
 NO_TIMESTAMP: Final = 0
+#: Beside a reader's own, so that all fit into the 4,096 bytes that Kafka takes with an offset.
+CLAIMS_MAX: Final = 16
 
 
 class ReadRecord(NamedTuple):
@@ -48,7 +50,7 @@ class CommittedReader:
     """A `read_committed` consumer of some partitions of some topics, used by one thread.
 
     `assign` starts at the group's committed offsets, where there are none at the beginning. `claim`
-    is noted with each offset; at most 4,096 bytes.
+    is noted with each offset; one word, at most 200 bytes.
     """
 
     def __init__(
@@ -154,9 +156,11 @@ class CommittedReader:
         """Commit next offsets for the group and wait for Kafka's answer. Raises BrokerError."""
         if not positions:
             return
+        self._note(positions, self._claim)
+
+    def _note(self, positions: Mapping[tuple[str, int], int], claims: str) -> None:
         offsets = [
-            TopicPartition(t, p, offset, metadata=self._claim)
-            for (t, p), offset in positions.items()
+            TopicPartition(t, p, offset, metadata=claims) for (t, p), offset in positions.items()
         ]
         try:
             answers = self._consumer.commit(offsets=offsets, asynchronous=False)
@@ -172,11 +176,13 @@ class CommittedReader:
 
     def claims(self) -> set[str]:
         """Return who else noted itself for any of these partitions. Raises BrokerError."""
-        return {str(a.metadata) for a in self._noted() if a.metadata} - {self._claim}
+        noted = {claim for a in self._noted() for claim in str(a.metadata or "").split()}
+        return noted - {self._claim}
 
-    def claim(self) -> None:
-        """Note this reader's claim, the offsets as they are. Raises BrokerError."""
-        self.commit(self._offsets())
+    def claim(self, besides: Collection[str] = ()) -> None:
+        """Note this reader's claim, and others beside it, the offsets as they are. Raises
+        BrokerError."""
+        self._note(self._offsets(), " ".join([self._claim, *sorted(besides)[:CLAIMS_MAX]]))
 
     def _offsets(self) -> dict[tuple[str, int], int]:
         """Return where each partition goes on: at its committed offset, or at its first record."""

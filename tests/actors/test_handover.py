@@ -82,12 +82,6 @@ def test_a_frozen_one_is_waited_for_in_bounds(
     assert process.stdout.readline() == "ended\n", "it was asked all the same"
 
 
-def test_who_waits_may_be_told_to_end_too(child: tuple[subprocess.Popen[str], str]) -> None:
-    process, claim = child
-    os.kill(process.pid, signal.SIGSTOP)
-    assert not end_holder(claim, lambda: True)
-
-
 def test_only_who_knows_the_secret_is_heard() -> None:
     asked = threading.Event()
     mine = Handover(HOST)

@@ -1,7 +1,7 @@
 """The simulated broker and the real one behind the same words, for `test_kafka_behaviour.py`."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Protocol
 
 from confluent_kafka import Producer, TopicPartition
@@ -36,7 +36,7 @@ class Reader(Protocol):
     def commit(self, positions: Mapping[tuple[str, int], int]) -> None: ...
     def committed(self) -> dict[tuple[str, int], int]: ...
     def claims(self) -> set[str]: ...
-    def claim(self) -> None: ...
+    def claim(self, besides: Collection[str] = ()) -> None: ...
 
 
 class Kafka(Protocol):

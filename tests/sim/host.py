@@ -116,7 +116,7 @@ class FanOutProcess:
         clock = SimulatedClock(world.time, lambda: world.skews.get(node_id, 0))
         draw = world.faults.random.random
         #: By which the next one finds this process.
-        self.claim = f"{name} in process {pid}"
+        self.claim = f"{name}/{pid}"
         self._life = 0
         self._has_begun = False
         topics = (ODDS, JOURNAL) if kind == "publisher" else (JOURNAL,)
@@ -154,13 +154,17 @@ class FanOutProcess:
             return
         try:
             if not self._has_begun:
-                take_over(self._reader, self._world.mishaps.end_zombie)
+                if not take_over(self._reader, self._world.mishaps.end_zombie):
+                    raise FencedError("a newer process shows these partitions")
                 self._reader.assign()
                 self._has_begun = True
             self._world.edge.publisher_life = self._life
             self.loop.step(0)
         except Crashed:
             raise
+        except FencedError as error:
+            self.host.fenced(error)
+            self._world.trace(f"{self._kind} fenced")
         except (BrokerError, EdgeError) as error:
             self._world.trace(f"{self._kind}: {type(error).__name__}")
 

@@ -57,9 +57,11 @@ class Mishaps:
             actor.frozen_until_ms = world.time.now_ms + length_ms
             world.trace(f"{actor.name} hangs for {length_ms}")
         process = actor.process
-        if faults.strikes("cut_off", actor.name) and isinstance(
-            process, ShardProcess | FanOutProcess
-        ):
+        # One that is amid a request would be waiting under its old name.
+        may_live_on = isinstance(process, ShardProcess | FanOutProcess) and not (
+            world.runs(actor.name)
+        )
+        if faults.strikes("cut_off", actor.name) and may_live_on:
             self.zombies.append((f"{actor.name} of process {actor.pid}", process))
             world.ray.end(actor)
 

@@ -1,6 +1,6 @@
 """What publisher and notifier read and note with, on the simulated Kafka; see `logs.py`."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -86,22 +86,26 @@ class SimulatedReader:
         self._paused.discard(topic)
 
     def commit(self, positions: Mapping[tuple[str, int], int]) -> None:
+        self._note(positions, self._claim)
+
+    def _note(self, positions: Mapping[tuple[str, int], int], claims: str) -> None:
         self._faults.may_crash(f"{self._group} before commit of offsets")
         self._faults.may_fail(f"{self._group} commit of offsets")
         self._kafka.may_write("offsets")
         for (topic, partition), offset in positions.items():
             self._kafka.group_offsets[self._group, topic, partition] = offset
-            self._kafka.group_claims[self._group, topic, partition] = self._claim
+            self._kafka.group_claims[self._group, topic, partition] = claims
         self._faults.may_crash(f"{self._group} after commit of offsets")
 
     def claims(self) -> set[str]:
         self._faults.may_fail(f"{self._group} claims")
         self._kafka.may_read("claims")
         noted = {self._kafka.group_claims.get((self._group, *w), "") for w in self._assigned}
-        return noted - {self._claim, ""}
+        return {claim for claims in noted for claim in claims.split()} - {self._claim}
 
-    def claim(self) -> None:
-        self.commit({where: self._offset(where) for where in self._assigned})
+    def claim(self, besides: Collection[str] = ()) -> None:
+        positions = {where: self._offset(where) for where in self._assigned}
+        self._note(positions, " ".join([self._claim, *sorted(besides)]))
 
     def committed(self) -> dict[tuple[str, int], int]:
         self._faults.may_fail(f"{self._group} offsets")

@@ -189,8 +189,10 @@ def test_a_reader_notes_its_claim_and_finds_that_of_the_one_before(kafka: Kafka)
     assert (first.claims(), second.claims()) == (set(), {"first"})
     assert second.committed() == {(JOURNAL, 0): kafka.reader(JOURNAL).committed()[JOURNAL, 0]}
     first.commit({(JOURNAL, 0): 2})
-    second.claim()
+    second.claim({"first"})
     assert second.committed() == {(JOURNAL, 0): 2}
+    assert kafka.reader(JOURNAL, "third").claims() == {"first", "second"}
+    second.claim()
     assert (first.claims(), second.claims()) == ({"second"}, set())
 
 
