@@ -88,7 +88,7 @@ class App:
             found.on_presence = self._present
             found.presence.members_max = self.limits.presence_members
             if namespace.persisted and self.store is not None:
-                self.store.revive(self.id, found)
+                self.store.revive(self.id, found, self.now_ms())
             self.channels[name] = found
             if not is_meta(name):
                 self.stats.opened("channels")
@@ -131,7 +131,7 @@ class Store(Port):
     def has(self, app_id: str, name: str) -> bool:
         """Return whether anything is kept of a channel."""
 
-    def revive(self, app_id: str, channel: Channel) -> None:
+    def revive(self, app_id: str, channel: Channel, now_ms: int) -> None:
         """Fill a new channel with what is kept of it, and keep what it gets from now on."""
 
 

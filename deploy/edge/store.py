@@ -13,11 +13,20 @@ from typing import Final
 
 import msgspec
 
-from deploy.edge.bounds import DEVICE_TOKEN_TTL_MS, PERSISTED_MS
+from deploy.edge.bounds import (
+    DEVICE_TOKEN_TTL_MS,
+    HISTORY_BYTES_MAX,
+    HISTORY_ENTRIES_MAX,
+    IDEMPOTENCY_WINDOW_MS,
+    PERSISTED_MS,
+)
 from deploy.edge.channel import Channel
+from deploy.edge.checkpoints import Checkpoints
+from deploy.edge.message_log import Kept, MessageLog
 from deploy.edge.refusals import INTERNAL, refused
 from deploy.edge.revocations import Revocations
 from deploy.edge.stats import Stats
+from deploy.edge.store_layout import open_file
 from deploy.edge.wire import Annotation, Message
 
 __all__ = ["SqliteStore"]
@@ -25,25 +34,10 @@ __all__ = ["SqliteStore"]
 logger = logging.getLogger(__name__)
 
 MESSAGES, VERSION, ANNOTATION = 0, 1, 2
-TABLES: Final = """
-CREATE TABLE IF NOT EXISTS channel (
-  app TEXT, name TEXT, series TEXT NOT NULL, PRIMARY KEY (app, name)
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS kept (
-  app TEXT, channel TEXT, serial TEXT, kind INTEGER, at_ms INTEGER NOT NULL, body BLOB NOT NULL,
-  PRIMARY KEY (app, channel, serial, kind)
-) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS kept_at ON kept (at_ms);
-CREATE TABLE IF NOT EXISTS revoked (
-  app TEXT, kind TEXT, value TEXT, before_ms INTEGER NOT NULL, applies_ms INTEGER NOT NULL,
-  PRIMARY KEY (app, kind, value)
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS minute (
-  app TEXT, name TEXT, body BLOB NOT NULL, PRIMARY KEY (app, name)
-) WITHOUT ROWID;
-"""
-
-Row = tuple[str, str, str, int, int, bytes]
+ROW_BYTES: Final = 64  # of an entry beside its body, roughly
+UPKEEP_BYTES: Final = 65_536  # that a round of upkeep writes, roughly
+SLICE_BYTES: Final = 524_288  # that deleting a slice writes: about every second of its pages
+FORGET_PAUSE_S: Final = 0.05
 
 _messages = msgspec.msgpack.Decoder(list[Message])
 _message = msgspec.msgpack.Decoder(Message)
@@ -56,20 +50,14 @@ class SqliteStore:
 
     def __init__(self, file: Path, loop: asyncio.AbstractEventLoop, app_id: str) -> None:
         """Open the file, and forget apps of former sandboxes."""
-        file.parent.mkdir(parents=True, exist_ok=True)
-        self._database = sqlite3.connect(file)
-        self._database.execute("PRAGMA journal_mode=WAL")
-        self._database.execute("PRAGMA synchronous=NORMAL")
-        self._database.executescript(TABLES)
-        with self._database:
-            self._database.execute("DELETE FROM kept WHERE app != ?", (app_id,))
-            self._database.execute("DELETE FROM channel WHERE app != ?", (app_id,))
-            self._database.execute("DELETE FROM minute WHERE app != ?", (app_id,))
-            self._database.execute("DELETE FROM revoked WHERE app != ?", (app_id,))
+        self._database = open_file(file, app_id)
+        self._log = MessageLog(self._database)
+        self._checkpoints = Checkpoints(file, loop, self._commit)
         self._loop = loop
-        self._waiting: list[Row] = []
+        self._waiting: list[tuple[int, Kept]] = []
         self._then: list[Callable[[], None]] = []
         self._timer: asyncio.Handle | None = None
+        self._forgetting: asyncio.Handle | None = None
 
     def has(self, app_id: str, name: str) -> bool:
         """Return whether anything is kept of a channel."""
@@ -78,33 +66,24 @@ class SqliteStore:
         )
         return found.fetchone() is not None
 
-    def revive(self, app_id: str, channel: Channel) -> None:
+    def revive(self, app_id: str, channel: Channel, now_ms: int) -> None:
         """Fill a new channel with what is kept of it, and keep what it gets from now on."""
-        self._commit()
-        key = (app_id, channel.name)
         found = self._database.execute(
-            "SELECT series FROM channel WHERE app = ? AND name = ?", key
+            "SELECT number, series FROM channel WHERE app = ? AND name = ?", (app_id, channel.name)
         ).fetchone()
         if found is None:
-            with self._database:
-                self._database.execute(
-                    "INSERT INTO channel VALUES (?, ?, ?)", (*key, channel.serials.series)
-                )
+            number = self._log.add_channel(app_id, channel.name, channel.serials.series)
         else:
-            channel.serials.series = found[0]
-            self._fill(app_id, channel)
-        channel.keeper = _Keeper(self, app_id)
+            self._commit()  # it may have been in use a moment ago
+            number, channel.serials.series = found
+            self._fill(number, channel, now_ms)
+        channel.keeper = _Keeper(self, number)
 
-    def _fill(self, app_id: str, channel: Channel) -> None:
-        rows = self._database.execute(
-            "SELECT serial, kind, at_ms, body FROM kept WHERE app = ? AND channel = ?"
-            " ORDER BY serial, kind",
-            (app_id, channel.name),
-        )
+    def _fill(self, number: int, channel: Channel, now_ms: int) -> None:
         versions: dict[str, list[Message]] = {}
-        for serial, kind, at_ms, body in rows:
+        for serial, kind, at_ms, body in self._concerning(number, channel.retention_ms, now_ms):
             if kind == MESSAGES:
-                channel.restore(serial, at_ms, _messages.decode(body))
+                channel.restore(serial, at_ms, _messages.decode(body) if body else [])
             elif kind == VERSION:
                 made = _message.decode(body)
                 versions.setdefault(made.serial or "", []).append(made)
@@ -117,18 +96,45 @@ class SqliteStore:
             if original is not None:
                 channel.versions.put([original, *changed])
 
-    def keep(self, row: Row) -> None:
-        """Write one row at the end of this round of the event loop."""
-        self._waiting.append(row)
+    def _concerning(self, number: int, retention_ms: int, now_ms: int) -> list[Kept]:
+        """Return what a history has room for, oldest first, after the newest place before it.
+
+        Changes and annotations of messages that are not in the history concern nobody.
+        """
+        since_ms = now_ms - max(retention_ms, IDEMPOTENCY_WINDOW_MS)
+        found: list[Kept] = []
+        count = size = 0
+        for kept in self._log.newest_first(number):
+            if kept.kind == MESSAGES:
+                count += 1
+                size += len(kept.body)
+            # Encoded, a message may take more than history counts, but not twice as much.
+            is_over = count > HISTORY_ENTRIES_MAX or size > 2 * HISTORY_BYTES_MAX
+            if is_over or kept.at_ms < since_ms:
+                # A client that asks for what came after an older place is told of the gap.
+                found.append(Kept(kept.serial, MESSAGES, kept.at_ms, b""))
+                break
+            found.append(kept)
+        found.reverse()
+        return found
+
+    def keep(self, number: int, kept: Kept) -> None:
+        """Write an entry of a channel at the end of this round of the event loop."""
+        self._waiting.append((number, kept))
         if self._timer is None:
-            self._timer = self._loop.call_soon(self._commit)
+            self._timer = self._loop.call_soon(self._end_round)
 
     def when_kept(self, call: Callable[[], None]) -> None:
-        """Call once the rows so far are written; at once where none wait."""
+        """Call once the entries so far are written; at once where none wait."""
         if self._waiting:
             self._then.append(call)
         else:
             call()
+
+    def _end_round(self) -> None:
+        self._timer = None
+        if not self._checkpoints.is_holding:  # which commits as soon as it ends
+            self._commit()
 
     def _commit(self) -> None:
         try:
@@ -142,16 +148,14 @@ class SqliteStore:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        rows, self._waiting = self._waiting, []
-        if not rows:
+        given, self._waiting = self._waiting, []
+        if not given:
             return
         try:
-            with self._database:
-                self._database.executemany(
-                    "INSERT OR REPLACE INTO kept VALUES (?, ?, ?, ?, ?, ?)", rows
-                )
+            self._log.append(given)
         except sqlite3.Error:
-            logger.exception("the history could not be written rows=%d", len(rows))
+            logger.exception("the history could not be written rows=%d", len(given))
+        self._checkpoints.written(sum(ROW_BYTES + len(kept.body) for _, kept in given))
 
     def load_stats(self, app_id: str, stats: Stats) -> None:
         """Give an app the figures that it had."""
@@ -191,36 +195,61 @@ class SqliteStore:
             raise refused(INTERNAL, "the revocation could not be written") from error
 
     def forget(self, now_ms: int) -> None:
-        """Delete what is older than a namespace keeps, or can concern no living token."""
+        """Delete what is older than a namespace keeps, or can concern no living token.
+
+        What is old is deleted in slices, with room between them for what else the loop has to do.
+        """
         with self._database:
             old_ms = now_ms - DEVICE_TOKEN_TTL_MS
             self._database.execute("DELETE FROM revoked WHERE before_ms < ?", (old_ms,))
-            self._database.execute("DELETE FROM kept WHERE at_ms < ?", (now_ms - PERSISTED_MS,))
+        self._log.note()
+        self._checkpoints.written(UPKEEP_BYTES)
+        if self._forgetting is None:
+            self._forget_slice(now_ms - PERSISTED_MS)
+
+    def _forget_slice(self, before_ms: int) -> None:
+        self._forgetting = None
+        try:
+            is_more = self._log.forget(before_ms)
+        except sqlite3.Error:
+            logger.exception("old history could not be deleted")
+            return
+        if is_more:
+            self._checkpoints.written(SLICE_BYTES)
+            self._forgetting = self._loop.call_later(FORGET_PAUSE_S, self._forget_slice, before_ms)
 
     def close(self) -> None:
         """Write what waits, and close the file."""
+        self._checkpoints.close()
+        if self._forgetting is not None:
+            self._forgetting.cancel()
         self._commit()
+        try:
+            while not self._log.is_noted:
+                self._log.note()
+        except sqlite3.Error:
+            logger.exception("the next opening looks for the newest entries itself")
         self._database.close()
 
 
 class _Keeper:
-    """Port `Keeper` of one app's channels."""
+    """Port `Keeper` of one channel."""
 
-    def __init__(self, store: SqliteStore, app_id: str) -> None:
+    def __init__(self, store: SqliteStore, number: int) -> None:
         self._store = store
-        self._app_id = app_id
+        self._number = number
 
     def messages(self, channel: str, serial: str, at_ms: int, kept: list[Message]) -> None:
-        self._keep(channel, serial, MESSAGES, at_ms, msgspec.msgpack.encode(kept))
+        self._keep(serial, MESSAGES, at_ms, msgspec.msgpack.encode(kept))
 
     def version(self, channel: str, serial: str, at_ms: int, made: Message) -> None:
-        self._keep(channel, serial, VERSION, at_ms, msgspec.msgpack.encode(made))
+        self._keep(serial, VERSION, at_ms, msgspec.msgpack.encode(made))
 
     def annotation(self, channel: str, serial: str, at_ms: int, note: Annotation) -> None:
-        self._keep(channel, serial, ANNOTATION, at_ms, msgspec.msgpack.encode(note))
+        self._keep(serial, ANNOTATION, at_ms, msgspec.msgpack.encode(note))
 
     def when_kept(self, call: Callable[[], None]) -> None:
         self._store.when_kept(call)
 
-    def _keep(self, channel: str, serial: str, kind: int, at_ms: int, body: bytes) -> None:
-        self._store.keep((self._app_id, channel, serial, kind, at_ms, body))
+    def _keep(self, serial: str, kind: int, at_ms: int, body: bytes) -> None:
+        self._store.keep(self._number, Kept(serial, kind, at_ms, body))

@@ -96,6 +96,33 @@ def test_what_was_acknowledged_survives_a_kill_and_is_not_doubled(
         assert found == [str(number) for number in range(51)]
 
 
+def test_life_after_life_that_is_killed_right_after_an_answer(
+    free_ports: Callable[[int], list[int]], tmp_path: Path
+) -> None:
+    (port,) = free_ports(1)
+    options = ("--data", str(tmp_path / "edge.db"))
+    channels = [f"outbound:receipts:{number}" for number in range(60)]
+    for life in range(3):
+        with running_edge(port, tmp_path, *options) as edge:
+            name, _, secret = edge.key.partition(":")
+            with httpx.Client(base_url=edge.url, auth=(name, secret)) as client:
+                for number in range(3):
+                    message = {"name": "receipt", "data": f"{life} {number}"}
+                    batch = {"channels": channels[number * 10 :], "messages": message}
+                    client.post("/messages", json=batch).raise_for_status()
+            os.kill(edge.pid, signal.SIGKILL)
+    with (
+        running_edge(port, tmp_path, *options) as edge,
+        httpx.Client(base_url=edge.url, auth=(name, secret)) as client,
+    ):
+        for index, channel in enumerate(channels):
+            path = f"/channels/{channel}/messages"
+            found = client.get(path, params={"direction": "forwards"}).json()
+            numbers = range(min(3, index // 10 + 1))
+            expected = [f"{life} {number}" for life in range(3) for number in numbers]
+            assert [one["data"] for one in found] == expected
+
+
 def test_a_revoked_token_stays_revoked(
     free_ports: Callable[[int], list[int]], tmp_path: Path
 ) -> None:
@@ -142,11 +169,11 @@ def test_nobody_is_told_before_it_is_written(tmp_path: Path) -> None:
         loop = asyncio.get_running_loop()
         store = SqliteStore(file, loop, "app")
         channel = Channel("outbound:odds:e1", "s", 120_000)
-        store.revive("app", channel)
+        store.revive("app", channel, 1_000)
         reader = sqlite3.connect(file)
 
         def told() -> None:
-            seen.extend(reader.execute("SELECT count(*) FROM kept").fetchone())
+            seen.extend(reader.execute("SELECT count(*) FROM entry").fetchone())
 
         when_kept(channel.keeper, told)  # nothing waits: at once
         assert seen == [0]
