@@ -7,6 +7,8 @@ from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 from urllib.parse import parse_qsl
 
+from msgspec import structs
+
 from deploy.edge.attachment import Attachment
 from deploy.edge.bounds import REWIND_MESSAGES_MAX
 from deploy.edge.channel import Channel
@@ -194,7 +196,7 @@ def _as_now(channel: Channel, entries: list[Entry]) -> list[Entry]:
         frame = channel.frame_of(
             messages, entry.channel_serial, outer.id, outer.connection_id, entry.timestamp_ms
         )
-        seen.append(entry._replace(messages=tuple(messages), frame=frame))
+        seen.append(structs.replace(entry, messages=tuple(messages), frame=frame))
     return seen
 
 

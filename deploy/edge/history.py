@@ -3,7 +3,8 @@
 from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from deploy.edge.bounds import HISTORY_BYTES_MAX, HISTORY_ENTRIES_MAX
 from deploy.edge.wire import Flag, Frame, Message
@@ -11,7 +12,7 @@ from deploy.edge.wire import Flag, Frame, Message
 __all__ = ["Entry", "History"]
 
 
-class Entry(NamedTuple):
+class Entry(Struct, frozen=True, gc=False):
     """One publication: its place in the channel, its messages, and its frame for sockets.
 
     `mode` is what an attachment needs to get it again. Changes of messages and annotations are

@@ -1,8 +1,9 @@
 """What became of a publication, and where a channel's history outlives the process."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol as Port
+
+from msgspec import Struct
 
 from deploy.edge.wire import Annotation, Message
 from pipelines.errors import EdgeError
@@ -26,8 +27,7 @@ class Keeper(Port):
         """Call once all that was given to keep so far is where it is kept."""
 
 
-@dataclass(frozen=True, slots=True)
-class Published:
+class Published(Struct, frozen=True, gc=False):
     """Where a publication was put: the channel's serial, and one serial a message."""
 
     message_id: str

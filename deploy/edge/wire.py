@@ -6,7 +6,7 @@ Ably's features specification, protocol version 2 and later.
 
 import base64
 from enum import IntEnum
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -51,7 +51,9 @@ class ErrorInfo(Struct, rename="camel", omit_defaults=True, frozen=True):
         return cls(error.code, error.status, error.message, f"{HELP_URL}{error.code}")
 
 
-class Message(Struct, rename="camel", omit_defaults=True, kw_only=True):
+# Histories hold hundreds of thousands of these, and none can be part of a cycle: the collector,
+# which would stop the edge while it looks through them, need not know of them.
+class Message(Struct, rename="camel", omit_defaults=True, kw_only=True, gc=False):
     """One message of a channel. Within the edge `data` is text, bytes or None, never base64."""
 
     id: str | None = None
@@ -118,7 +120,7 @@ class ConnectionDetails(Struct, rename="camel", omit_defaults=True, kw_only=True
     server_id: str = ""
 
 
-class Protocol(Struct, rename="camel", omit_defaults=True, kw_only=True):
+class Protocol(Struct, rename="camel", omit_defaults=True, kw_only=True, gc=False):
     """One protocol message, either way."""
 
     action: int
@@ -195,15 +197,15 @@ def outgoing(message: Carried, form: Format) -> Carried:
     return msgspec.structs.replace(message, data=data, encoding=encoding)
 
 
-class Frame:
+_NO_WIRES: Final = (None, None)
+
+
+class Frame(Struct, gc=False):
     """A protocol message for many sockets: each format is encoded once, when first asked for."""
 
-    __slots__ = ("message", "wires")
-
-    def __init__(self, message: Protocol) -> None:
-        self.message = message
-        #: By format; None where nobody has asked for it yet.
-        self.wires: list[bytes | None] = [None, None]
+    message: Protocol
+    #: By format; None where nobody has asked for it yet.
+    wires: tuple[bytes | None, bytes | None] = _NO_WIRES
 
     def renamed(self, channel: str) -> "Frame":
         """Return the frame for one who knows the channel by another name; "" is the same."""
@@ -215,7 +217,9 @@ class Frame:
         """Return the whole WebSocket frame, header included."""
         found = self.wires[form]
         if found is None:
-            found = self.wires[form] = _frame(self.message, form)
+            found = _frame(self.message, form)
+            json, msgpack = self.wires
+            self.wires = (json, found) if form is Format.MSGPACK else (found, msgpack)
         return found
 
 

@@ -32,6 +32,13 @@ class Peer:
             if frame["action"] in actions:
                 return frame
 
+    def is_alive(self, word: str = "alive") -> bool:
+        """Send a heartbeat and wait for its answer; the edge sends some of its own between."""
+        self.send(Action.HEARTBEAT, id=word)
+        while self.hear(Action.HEARTBEAT).get("id") != word:
+            continue
+        return True
+
     def publish(self, channel: str, serial: int, name: str) -> None:
         self.send(Action.MESSAGE, channel=channel, msgSerial=serial, messages=[{"name": name}])
 
