@@ -264,14 +264,12 @@ class KafkaShardLog:
             raise BrokerError(f"partition {self._partition}: {failed}") from failed
 
     def _fenced(self, began_s: float) -> FencedError | BrokerError:
-        """Return what a fence means: a broker also fences the owner of a transaction that has
-        lasted too long, and such an owner may come back at once."""
+        """Return what a fence means: who was only too slow, which is fenced too, may come back."""
         lasted_s = time.monotonic() - began_s
         if lasted_s * 1_000 < self._settings.transaction_timeout_ms:
             return FencedError(f"partition {self._partition} has a newer owner")
         return BrokerError(
-            f"partition {self._partition}: a transaction was open for {lasted_s:.1f} s, longer "
-            "than it may be, as where the process was paused or the way to Kafka was cut"
+            f"partition {self._partition}: a transaction was open for {lasted_s:.1f} s"
         )
 
     def _note(self, positions: Positions) -> None:
