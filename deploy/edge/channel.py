@@ -284,6 +284,10 @@ class Channel:
         self.expire(now_ms - self.retention_ms)
         self._recent.forget(now_ms)
 
+    def shed(self, count: int) -> None:
+        """Drop so many of the oldest publications."""
+        self._let_go(self.history.shed(count))
+
     def expire(self, before_ms: int) -> None:
         """Drop the history of before the moment."""
         self._let_go(self.history.expire(before_ms))

@@ -39,6 +39,11 @@ class History:
     def __len__(self) -> int:
         return len(self._entries)
 
+    @property
+    def oldest_ms(self) -> int:
+        """When the oldest publication was made; 0 where there is none."""
+        return self._entries[0].timestamp_ms if self._entries else 0
+
     def append(self, entry: Entry) -> list[Entry]:
         """Keep the newest publication; returns the oldest ones that gave way."""
         self._entries.append(entry)
@@ -54,6 +59,10 @@ class History:
         while self._entries and self._entries[0].timestamp_ms < before_ms:
             gone.append(self._drop())
         return gone
+
+    def shed(self, count: int) -> list[Entry]:
+        """Drop so many of the oldest, and return them."""
+        return [self._drop() for _ in range(min(count, len(self._entries)))]
 
     def _drop(self) -> Entry:
         gone = self._entries.popleft()
