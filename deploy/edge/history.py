@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from deploy.edge.bounds import HISTORY_BYTES_MAX, HISTORY_ENTRIES_MAX
+from deploy.edge.bounds import HISTORY_BYTES_MAX, HISTORY_ENTRIES_MAX, MESSAGE_COST_BYTES
 from deploy.edge.wire import Flag, Frame, Message
 
 __all__ = ["Entry", "History"]
@@ -37,6 +37,11 @@ class History:
 
     def __len__(self) -> int:
         return len(self._entries)
+
+    @property
+    def memory_bytes(self) -> int:
+        """What it takes in memory, roughly."""
+        return self.bytes + MESSAGE_COST_BYTES * len(self._entries)
 
     def append(self, entry: Entry) -> list[Entry]:
         """Keep the newest publication; returns the oldest ones that gave way."""

@@ -1,5 +1,6 @@
 from deploy.edge.bounds import HISTORY_ENTRIES_MAX
 from deploy.edge.channel import Attachment, Channel
+from deploy.edge.memory import let_quiet_ones_go
 from deploy.edge.wire import Flag, Format, Frame, Message
 
 
@@ -93,3 +94,17 @@ def test_a_channel_in_use_is_not_idle() -> None:
     channel.detach("one", channel.name, 10)
     assert not channel.is_idle(1_000)  # a client may resume
     assert channel.is_idle(200_000)
+
+
+def test_where_all_remember_too_much_the_longest_quiet_give_way() -> None:
+    channels = [Channel(f"c{number}", "s", 120_000) for number in range(4)]
+    for now_ms, channel in enumerate([*channels, *channels[:2]], 1_000):
+        publish(channel, f"said at {now_ms}", now_ms)
+    each = [channel.history.memory_bytes for channel in channels]
+    assert each[0] == each[1] > each[2] == each[3] > 1_500
+    let_quiet_ones_go(channels, sum(each), 2_000)
+    assert [len(channel.history) for channel in channels] == [2, 2, 1, 1]
+    let_quiet_ones_go(channels, sum(each) - 1, 2_000)
+    assert [len(channel.history) for channel in channels] == [2, 2, 0, 1]
+    let_quiet_ones_go(channels, each[1], 1_006)
+    assert [len(channel.history) for channel in channels] == [0, 2, 0, 0]
