@@ -295,8 +295,6 @@ class Channel:
 
     def is_idle(self, now_ms: int) -> bool:
         """Return whether nobody would miss it, a client that may yet resume included."""
-        if self.attachments or self.in_flight or len(self.history) or len(self._recent):
-            return False
-        if self.presence.members or self.presence.history:
-            return False
-        return self.last_used_ms < now_ms - CONNECTION_STATE_TTL_MS
+        remembers = len(self.history) or len(self._recent) or self.presence.history
+        in_use = self.attachments or self.in_flight or self.presence.members
+        return not (remembers or in_use) and self.last_used_ms < now_ms - CONNECTION_STATE_TTL_MS

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
 
-from deploy.edge.bounds import HISTORY_BYTES_MAX, HISTORY_ENTRIES_MAX
+from deploy.edge.bounds import HISTORY_BYTES_MAX, HISTORY_ENTRIES_MAX, MESSAGE_COST_BYTES
 from deploy.edge.wire import Flag, Frame, Message
 
 __all__ = ["Entry", "History"]
@@ -43,6 +43,11 @@ class History:
     def oldest_ms(self) -> int:
         """When the oldest publication was made; 0 where there is none."""
         return self._entries[0].timestamp_ms if self._entries else 0
+
+    @property
+    def memory_bytes(self) -> int:
+        """What it takes in memory, roughly."""
+        return self.bytes + MESSAGE_COST_BYTES * len(self._entries)
 
     def append(self, entry: Entry) -> list[Entry]:
         """Keep the newest publication; returns the oldest ones that gave way."""

@@ -18,6 +18,7 @@ from deploy.edge.connection import HEARTBEAT, Connection, Connections
 from deploy.edge.dispatch import Dispatch
 from deploy.edge.keys import EdgeKeys, Key
 from deploy.edge.limits import Limits
+from deploy.edge.memory import give_way
 from deploy.edge.meta import MetaChannels
 from deploy.edge.namespace import Namespace
 from deploy.edge.occupancy import tell_occupancy
@@ -224,13 +225,8 @@ class Edge:
         if self.store is not None:
             self.store.save_stats(self.app.id, self.app.stats)
             self.store.forget(now_ms)
-        channels = [channel for app in self.apps.all() for channel in app.channels.values()]
-        excess = sum(channel.history.bytes for channel in channels) - HISTORY_ALL_BYTES_MAX
-        for channel in sorted(channels, key=lambda one: one.last_used_ms):
-            if excess <= 0:
-                break
-            excess -= channel.history.bytes
-            channel.expire(now_ms)
+        channels = (channel for app in self.apps.all() for channel in app.channels.values())
+        give_way(channels, HISTORY_ALL_BYTES_MAX, now_ms)
 
 
 REAUTHORIZE: Final = Frame(Protocol(action=Action.AUTH))

@@ -10,8 +10,8 @@ from tests.soak.sample import MIB, Sample
 #: What may be had more at the end than after the first third, by which caches are full.
 MEMORY_SLACK, MEMORY_SLACK_MIB = 0.10, 24.0
 DESCRIPTORS_SLACK, THREADS_SLACK = 12, 6
-#: The edge fills its history, which is bounded in sum; what an object costs beside its bytes too.
-EDGE_MIB_MAX = 3 * HISTORY_ALL_BYTES_MAX / MIB
+#: The edge fills its history, which is bounded in sum, and needs some beside it.
+EDGE_MIB_MAX = 1.2 * HISTORY_ALL_BYTES_MAX / MIB + 128
 #: Java fills its heap (`deploy/local/broker.py`) before it tidies up, and needs more beside it.
 KAFKA_MIB_MAX = 512 + 256
 #: Open bets are held in memory and cost this much each; the load never settles its events.

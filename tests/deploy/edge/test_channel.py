@@ -1,5 +1,6 @@
 from deploy.edge.bounds import HISTORY_ENTRIES_MAX
 from deploy.edge.channel import Attachment, Channel
+from deploy.edge.memory import LAST_KEPT, give_way
 from deploy.edge.wire import Flag, Format, Frame, Message
 
 
@@ -93,3 +94,41 @@ def test_a_channel_in_use_is_not_idle() -> None:
     channel.detach("one", channel.name, 10)
     assert not channel.is_idle(1_000)  # a client may resume
     assert channel.is_idle(200_000)
+
+
+def remembered(*per_channel: int) -> list[Channel]:
+    """Channels that have said so much each, in turn, one message a millisecond."""
+    channels = [Channel(f"c{number}", "s", 120_000) for number in range(len(per_channel))]
+    now_ms = 1_000
+    for turn in range(max(per_channel)):
+        for channel, most in zip(channels, per_channel, strict=True):
+            if turn < most:
+                publish(channel, f"said at {now_ms}", now_ms)
+                now_ms += 1
+    return channels
+
+
+def in_all(channels: list[Channel]) -> int:
+    return sum(channel.history.memory_bytes for channel in channels)
+
+
+def test_where_all_remember_too_much_the_oldest_give_way() -> None:
+    channels = remembered(500, 500, 10)
+    give_way(channels, in_all(channels), 9_000)
+    assert [len(channel.history) for channel in channels] == [500, 500, 10]
+    bytes_max = in_all(channels) // 2
+    give_way(channels, bytes_max, 9_000)
+    assert bytes_max * 0.7 < in_all(channels) <= bytes_max
+    first, second, quiet = (channel.history for channel in channels)
+    assert abs(len(first) - len(second)) <= 64
+    assert len(quiet) == 10, "its last messages stay, though they are the oldest"
+    assert next(first.messages(forwards=False)).data == "said at 2008"
+
+
+def test_the_last_of_each_channel_give_way_only_where_nothing_else_is_left() -> None:
+    channels = remembered(100, 100, 10)
+    each = [channel.history.memory_bytes for channel in remembered(LAST_KEPT, LAST_KEPT, 10)]
+    give_way(channels, sum(each) + 200, 9_000)
+    assert [len(channel.history) for channel in channels] == [LAST_KEPT, LAST_KEPT, 10]
+    give_way(channels, each[0] + 200, 9_000)
+    assert [len(channel.history) for channel in channels] == [0, LAST_KEPT, 0], "used last"
