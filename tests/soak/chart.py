@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-WIDTH, HEIGHT, LEFT, TOP = 640, 260, 56, 24
+WIDTH, HEIGHT, LEFT, TOP = 668, 260, 84, 24
 COLOURS = ("#0a6cc9", "#d2491c", "#2c8a3d", "#8a3ab9", "#b58900", "#107c8c", "#c2186b", "#555555")
 LABEL_PX = 13
 
