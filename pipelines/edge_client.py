@@ -2,7 +2,7 @@
 
 Publications go by `POST /messages`, one BatchSpec each, so that each keeps its own message id and
 fails alone. This is plain HTTP and not the SDK because the SDK has no batch call (one request a
-channel: 413 images/s against 7,193 on 100 channels of a local edge, a ratio of 17; measured by
+channel: a ratio of 28 to 47 on 100 channels of a local edge; measured by
 `python -m tests.bench.edge_publish` on two shared cores), does not repeat on 429, and is
 asynchronous where the publisher is one thread with one request in flight.
 
