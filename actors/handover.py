@@ -91,8 +91,10 @@ class Handover:
             self._held.append(connection)
             dropped = self._held.pop(0) if len(self._held) > HELD_MAX else None
             end, gone = self._end, self._listening is None
-        if dropped is not None or gone:
-            (dropped or connection).close()
+        if dropped is not None:
+            dropped.close()
+        if gone:
+            connection.close()
         if end is not None:
             end()
 

@@ -13,13 +13,15 @@ YOUNG_OBJECTS_OF_CLIENTS: Final = 10_000
 
 def tune_collector() -> None:
     """Take what lives now out of the collector's sight and let it run rarely; idempotent."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(YOUNG_OBJECTS, 20, 50)
+    _tune(YOUNG_OBJECTS, 20, 50)
 
 
 def tune_collector_of_clients() -> None:
     """The same for who has many connections, or makes many requests; idempotent."""
+    _tune(YOUNG_OBJECTS_OF_CLIENTS, 10, 10)
+
+
+def _tune(young: int, middle: int, old: int) -> None:
     gc.collect()
     gc.freeze()
-    gc.set_threshold(YOUNG_OBJECTS_OF_CLIENTS, 10, 10)
+    gc.set_threshold(young, middle, old)

@@ -34,9 +34,11 @@ HISTORY_ENTRIES_MAX: Final = 10_000  # of one channel
 HISTORY_BYTES_MAX: Final = 16 * 1_048_576  # of one channel
 #: Of all channels, with what they cost in memory; see `memory.py`.
 HISTORY_ALL_BYTES_MAX: Final = 1_024 * 1_048_576
-#: What a message costs in memory beside its data: 1,700 bytes, measured as the growth of an edge by
-#: messages of 160 bytes, their ids included. Channels count 256 of it for themselves.
-MESSAGE_COST_BYTES: Final = 1_700 - 256
+#: What a channel counts for a message beside its data, towards its own bound.
+MESSAGE_EXTRA_BYTES: Final = 256
+#: What it costs in memory beyond that: 1,700 bytes beside its data were measured, as the growth of
+#: an edge by messages of 160 bytes, their ids included.
+MESSAGE_COST_BYTES: Final = 1_700 - MESSAGE_EXTRA_BYTES
 PAGE_LIMIT_DEFAULT: Final = 100
 PAGE_LIMIT_MAX: Final = 1_000
 REWIND_MESSAGES_MAX: Final = 100

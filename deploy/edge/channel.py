@@ -7,7 +7,7 @@ import msgspec
 from deploy.edge.actions import MessageAction
 from deploy.edge.annotations import Annotations
 from deploy.edge.attachment import Attachment, Subscriber
-from deploy.edge.bounds import CONNECTION_STATE_TTL_MS
+from deploy.edge.bounds import CONNECTION_STATE_TTL_MS, MESSAGE_EXTRA_BYTES
 from deploy.edge.changes import Versions
 from deploy.edge.delta import DeltaStream
 from deploy.edge.history import Entry, History
@@ -19,8 +19,6 @@ from deploy.edge.serials import Serials
 from deploy.edge.wire import Action, Annotation, Flag, Frame, Message, PresenceMessage, Protocol
 
 __all__ = ["Attachment", "Channel", "Done", "Keeper", "Published", "Subscriber"]
-
-FRAME_BYTES: int = 256  # roughly what a message costs beside its own bytes
 
 
 class Channel:
@@ -96,7 +94,7 @@ class Channel:
             message_id, serial, tuple(str(m.serial) for m in messages), is_id_given=remember
         )
         frame = self.frame_of(messages, serial, message_id, origin, now_ms)
-        size = sum(map(size_of, messages)) + FRAME_BYTES * len(messages)
+        size = sum(map(size_of, messages)) + MESSAGE_EXTRA_BYTES * len(messages)
         if not ephemeral:
             self._append(Entry(serial, now_ms, tuple(messages), frame, size))
             if self.keeper is not None:
@@ -138,7 +136,7 @@ class Channel:
             )
         )
         mode = Flag.ANNOTATION_SUBSCRIBE
-        self._append(Entry(serial, now_ms, (), frame, 2 * FRAME_BYTES, mode, listed=False))
+        self._append(Entry(serial, now_ms, (), frame, 2 * MESSAGE_EXTRA_BYTES, mode, listed=False))
         self.send_all(frame, mode)
         if self.keeper is not None:
             self.keeper.annotation(self.name, serial, now_ms, note)
@@ -163,7 +161,7 @@ class Channel:
     ) -> None:
         """Fan a message out that stands in the stream, but in no list of the history."""
         frame = self.frame_of([message], serial, message_id, origin, now_ms)
-        size = size_of(message) + FRAME_BYTES
+        size = size_of(message) + MESSAGE_EXTRA_BYTES
         self._append(Entry(serial, now_ms, (message,), frame, size, listed=False))
         self._fan_out(frame, origin, [message])
 
@@ -266,7 +264,7 @@ class Channel:
             return
         base = (messages[0].id or "").rpartition(":")[0]
         frame = self.frame_of(messages, serial, base, messages[0].connection_id, at_ms)
-        size = sum(map(size_of, messages)) + FRAME_BYTES * len(messages)
+        size = sum(map(size_of, messages)) + MESSAGE_EXTRA_BYTES * len(messages)
         self._append(Entry(serial, at_ms, tuple(messages), frame, size))
         # A publisher that lost its answer with the former life sends again: that is one message.
         message_id = (messages[0].id or "") if len(messages) == 1 else base

@@ -56,6 +56,14 @@ class Desk:
         self._producer.produce(EVENTS, msgspec.json.encode(value), event.encode())
         self._producer.flush(30)
 
+    def open_races(self) -> None:
+        for race in RACES:
+            self.operate(race, "event_opened", name=race)
+            market = {"market_id": "win", "engine": "pool",
+                      "selections": [{"selection_id": 1}, {"selection_id": 2}]}  # fmt: skip
+            self.operate(race, "market_opened", market=market)
+        wait_for(lambda: statuses("shard", "markets") == len(RACES))
+
     def bet(self, count: int) -> None:
         for _ in range(count):
             event = RACES[self.sent % len(RACES)]
@@ -139,12 +147,7 @@ def test_each_takes_its_partitions_and_their_number_may_change(
         PARTITIONS, ably_url=edge.url, ably_api_key=edge.key, publishers=2, notifiers=2
     )
     desk = Desk(settings)
-    for race in RACES:
-        desk.operate(race, "event_opened", name=race)
-        market = {"market_id": "win", "engine": "pool",
-                  "selections": [{"selection_id": 1}, {"selection_id": 2}]}  # fmt: skip
-        desk.operate(race, "market_opened", market=market)
-    wait_for(lambda: statuses("shard", "markets") == len(RACES))
+    desk.open_races()
     desk.bet(300)
     first = actors("publisher")
     assert set(first) == {"publisher-1-of-2", "publisher-2-of-2"}
@@ -224,12 +227,7 @@ def test_a_newer_publisher_has_the_one_before_end(
     """As where Ray has lost sight of a process that lives on: here the newer one is in this."""
     settings = start_cast(PARTITIONS, ably_url=edge.url, ably_api_key=edge.key)
     desk = Desk(settings)
-    for race in RACES:
-        desk.operate(race, "event_opened")
-        market = {"market_id": "win", "engine": "pool",
-                  "selections": [{"selection_id": 1}, {"selection_id": 2}]}  # fmt: skip
-        desk.operate(race, "market_opened", market=market)
-    wait_for(lambda: statuses("shard", "markets") == len(RACES))
+    desk.open_races()
     desk.bet(300)
     newer = publisher._loop(settings, tuple(range(PARTITIONS)), CountedPublisher("newer"))
     stop = threading.Event()

@@ -34,9 +34,9 @@ RECEIPT: dict[str, Any] = {
     "selection_id": 47_972,
     "market_id": "1.200806927",
     "status": "accepted",
-    "stake_cents": 1_000,
+    "stake_minor": 1_000,
     "odds_e4": 20_000,
-    "potential_payout_cents": 2_000,
+    "potential_payout_minor": 2_000,
     "placed_ms": 1_700_000_000_000,
     "sequence": 123_456,
 }
